@@ -1,0 +1,75 @@
+"""`genomic-ulmfit evaluate`: how good is a classifier?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Classifier folder written by train.")],
+    table: Annotated[Path, typer.Argument(help="Labelled sequences: CSV, TSV or FASTA.")],
+    split: Annotated[
+        str | None,
+        typer.Option(help="Rows to use.", show_default="test where there is a split column"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+) -> None:
+    """Score a classifier on labelled sequences, with 95 % bootstrap intervals.
+
+    Prints accuracy, precision, recall, specificity, MCC, AUROC, AUPRC, the confusion matrix
+    and how far predicted probabilities can be believed (calibration).
+
+    Example:
+
+      genomic-ulmfit evaluate model promoters.csv --split test
+    """
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from genomic_ulmfit.evaluation.metrics import METRICS
+    from genomic_ulmfit.studies.evaluation import evaluate_file
+
+    result = evaluate_file(model, table, split, seed)
+    if as_json:
+        typer.echo(json.dumps(result.to_dict(), indent=2))
+        return
+
+    console = Console(highlight=False)
+    scores = Table(title=f"{result.n:,} sequences; {result.averaging}")
+    for column in ("metric", "value", "95 % interval"):
+        scores.add_column(column, justify="left" if column == "metric" else "right")
+    for name in METRICS:
+        value, low, high = getattr(result, name)
+        scores.add_row(
+            name,
+            "not defined" if value is None else f"{value:.4f}",
+            "" if low is None else f"{low:.4f} to {high:.4f}",
+        )
+    console.print(scores)
+
+    confusion = Table(title="Confusion matrix: rows are true, columns predicted")
+    confusion.add_column("")
+    for name in result.class_names:
+        confusion.add_column(name, justify="right")
+    for name, row in zip(result.class_names, result.confusion, strict=True):
+        confusion.add_row(name, *(f"{count:,}" for count in row))
+    console.print(confusion)
+
+    calibration = Table(title="Calibration")
+    for column in ("predicted probability", "n", "mean predicted", "observed"):
+        calibration.add_column(column, justify="right")
+    for entry in result.reliability:
+        if entry.n and entry.predicted is not None and entry.observed.value is not None:
+            calibration.add_row(
+                f"{entry.start:.1f} to {entry.end:.1f}",
+                f"{entry.n:,}",
+                f"{entry.predicted:.3f}",
+                f"{entry.observed.value:.3f}",
+            )
+    console.print(calibration)

@@ -1,0 +1,103 @@
+"""The `genomic-ulmfit` command: assembles the subcommands and turns errors into sentences."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from genomic_ulmfit.cli.evaluate import evaluate
+from genomic_ulmfit.cli.genome import genome
+from genomic_ulmfit.cli.pretrain import pretrain
+from genomic_ulmfit.cli.promoters import promoters
+from genomic_ulmfit.cli.reproduce import reproduce
+from genomic_ulmfit.cli.simulate import simulate
+from genomic_ulmfit.cli.train import train
+from genomic_ulmfit.errors import InputError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data = typer.Typer(no_args_is_help=True, help="Get genomes and cut labelled sequences from them.")
+data.command("genome")(genome)
+data.command("promoters")(promoters)
+app.add_typer(data, name="data")
+app.command("simulate")(simulate)
+app.command("pretrain")(pretrain)
+app.command("train")(train)
+app.command("evaluate")(evaluate)
+app.command("reproduce")(reproduce)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from genomic_ulmfit import __version__
+
+        typer.echo(f"genomic-ulmfit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print version."),
+    ] = False,
+) -> None:
+    """Classify DNA with few labels by first learning a language model of whole genomes.
+
+    A first run, from an annotated genome to a promoter classifier:
+
+      genomic-ulmfit data promoters genome.gbk --out promoters.csv
+
+      genomic-ulmfit pretrain genome.gbk --out encoder
+
+      genomic-ulmfit train promoters.csv --encoder encoder --out model
+
+      genomic-ulmfit evaluate model promoters.csv
+    """
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends in one message and exit code 2."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    try:
+        app()
+    except InputError as error:
+        console.print(f"[bold red]Error:[/] {_escape(str(error))}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        console.print("[bold]Stopped.[/] Nothing half-written was left behind.")
+        sys.exit(130)
+    except OSError as error:
+        if error.errno not in _ENVIRONMENT:
+            raise
+        place = f" ({error.filename})" if error.filename else ""
+        console.print(f"[bold red]Error:[/] {_escape(str(error.strerror) + place)}.")
+        sys.exit(2)
+
+
+_ENVIRONMENT = {
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENOENT,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+}
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,75 @@
+"""`genomic-ulmfit train`: a classifier from labelled sequences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    table: Annotated[
+        Path,
+        typer.Argument(
+            help="Labelled sequences: CSV or TSV with columns sequence and label (optional: id, "
+            "split), or FASTA with label=... in its descriptions."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write the classifier to.")],
+    encoder: Annotated[
+        str, typer.Option(help="Folder of a language model to start from, or none.")
+    ] = "none",
+    head: Annotated[
+        str,
+        typer.Option(
+            help="position (sequences of one length: sees what stands where), pooling (any "
+            "lengths) or auto."
+        ),
+    ] = "auto",
+    preset: Annotated[
+        str, typer.Option(help="Size without an encoder: tiny, small or paper.")
+    ] = "small",
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Epochs of the last stage (all layers).", show_default="the recipe's"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, dropout and batches.")] = 0,
+) -> None:
+    """Fine-tune a classifier of DNA sequences, any number of classes.
+
+    With a split column, rows marked train are learnt from, rows marked valid are watched, rows
+    marked test are left for `genomic-ulmfit evaluate`. Without one, every row is learnt from.
+
+    Example:
+
+      genomic-ulmfit train promoters.csv --encoder encoder --out model
+
+    Writes model.safetensors, config.json and card.md into --out.
+    """
+    from rich.console import Console
+
+    from genomic_ulmfit.errors import InputError
+    from genomic_ulmfit.training.finetuning_job import train_classifier
+
+    if head not in ("auto", "position", "pooling"):
+        raise InputError(f"--head: got {head!r}, allowed are auto, position and pooling.")
+    try:
+        curve = train_classifier(
+            table, out, encoder=encoder, preset=preset, head=head, epochs=epochs, seed=seed
+        )
+    except KeyboardInterrupt:
+        Console(stderr=True).print("[bold]Stopped.[/] No model was written.")
+        raise typer.Exit(130) from None
+
+    console = Console(highlight=False)
+    for point in curve:
+        watched = (
+            ""
+            if point["valid_accuracy"] is None
+            else f", valid loss {point['valid_loss']:.4f}, accuracy {point['valid_accuracy']:.4f}"
+        )
+        console.print(
+            f"epoch {point['epoch']} ({point['stage']}): loss {point['train_loss']:.4f}{watched}"
+        )
+    console.print(f"written to {out}")

@@ -1,0 +1,121 @@
+"""Sequences as padded batches of tokens, sequences of like length together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
+from genomic_ulmfit.dna.tokenizer import KmerTokenizer
+
+
+class Batch(NamedTuple):
+    """Some sequences, padded at the end to the longest of them.
+
+    Parameters
+    ----------
+    rows : Tensor of int64, shape (batch,)
+        Which sequences these are.
+    tokens : Tensor of int64, shape (time, batch)
+        Padded with the unknown token.
+    lengths : Tensor of int64, shape (batch,)
+        Tokens of each sequence.
+    codes : Tensor of uint8, shape (batch, bases)
+        Padded with the ambiguous code.
+    """
+
+    rows: Tensor
+    tokens: Tensor
+    lengths: Tensor
+    codes: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class TokenizedSequences:
+    """Sequences and their tokens, ready to be batched.
+
+    Parameters
+    ----------
+    codes : sequence of numpy.ndarray of uint8
+    tokens : list of numpy.ndarray of uint16
+    unknown : int
+        Token that pads.
+    """
+
+    codes: Sequence[Codes]
+    tokens: list[npt.NDArray[np.uint16]]
+    unknown: int
+
+    @classmethod
+    def of(cls, codes: Sequence[Codes], tokenizer: KmerTokenizer) -> TokenizedSequences:
+        """Tokenize base codes; raises `InputError` for a sequence shorter than a k-mer."""
+        return cls(codes, [tokenizer.tokenize(c) for c in codes], tokenizer.unknown)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def batch(self, index: npt.NDArray[np.intp]) -> Batch:
+        """Return the sequences at `index`, padded."""
+        lengths = np.array([len(self.tokens[i]) for i in index])
+        tokens = np.full((len(index), lengths.max()), self.unknown, dtype=np.int64)
+        codes = np.full((len(index), max(len(self.codes[i]) for i in index)), AMBIGUOUS, np.uint8)
+        for row, i in enumerate(index):
+            tokens[row, : lengths[row]] = self.tokens[i]
+            codes[row, : len(self.codes[i])] = self.codes[i]
+        return Batch(
+            torch.from_numpy(index.astype(np.int64)),
+            torch.from_numpy(np.ascontiguousarray(tokens.T)),
+            torch.from_numpy(lengths),
+            torch.from_numpy(codes),
+        )
+
+    def in_order_of_length(self, size: int) -> Iterator[Batch]:
+        """Give every sequence once, shortest first, `size` at a time."""
+        order = np.argsort([len(t) for t in self.tokens], kind="stable")
+        for start in range(0, len(order), size):
+            yield self.batch(order[start : start + size])
+
+
+class ShuffledBatches:
+    """Sequences in random order, epoch after epoch, like lengths together.
+
+    Parameters
+    ----------
+    sequences : TokenizedSequences
+    size : int
+        Sequences per batch. A last batch of a single sequence is left out: batch norm cannot
+        use it.
+    seed : int
+        Epoch `e` depends on ``(seed, e)`` alone.
+    """
+
+    BUCKET = 50
+    """Batches that are sorted by length together: enough to save padding, few enough to mix."""
+
+    def __init__(self, sequences: TokenizedSequences, size: int, seed: int) -> None:
+        self.sequences = sequences
+        self.size = min(size, len(sequences))
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        whole, rest = divmod(len(self.sequences), self.size)
+        return whole + (rest > 1)
+
+    def __iter__(self) -> Iterator[Batch]:
+        rng = np.random.default_rng([self.seed, self.epoch])
+        self.epoch += 1
+        order = rng.permutation(len(self.sequences))
+        lengths = np.array([len(t) for t in self.sequences.tokens])
+        step = self.size * self.BUCKET
+        buckets = [order[i : i + step] for i in range(0, len(order), step)]
+        order = np.concatenate([b[np.argsort(lengths[b], kind="stable")] for b in buckets])
+        batches = [order[i * self.size : (i + 1) * self.size] for i in range(len(self))]
+        for position in rng.permutation(len(batches)):
+            yield self.sequences.batch(batches[position])

@@ -1,0 +1,237 @@
+"""Labelled sequences in files: CSV, TSV and FASTA in, CSV out.
+
+A table has a row per sequence, with columns `sequence` and `label`, and optionally `id` and
+`split`. In FASTA the label stands in the description: ``>id label=promoter split=train``.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from Bio.SeqIO.FastaIO import SimpleFastaParser
+
+from genomic_ulmfit.data.splits import SPLITS
+from genomic_ulmfit.dna.alphabet import decode, encode
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.files import atomic_path
+
+MIN_ROWS = 8
+MIN_CLASS_SIZE = 2
+
+_FORMATS = (
+    "Allowed are CSV or TSV with columns sequence and label (optional: id, split), or FASTA "
+    "with '>id label=...' lines, plain or gzipped."
+)
+_GZIP = b"\x1f\x8b"
+_INTEGER = r"-?(?:0|[1-9][0-9]{0,17})"
+
+
+def read_labelled(
+    path: str | os.PathLike[str], *, min_length: int = 1, require_classes: bool = False
+) -> pd.DataFrame:
+    """Read labelled sequences and check every row.
+
+    Parameters
+    ----------
+    path : path-like
+        CSV or TSV with a header (comma, tab or semicolon), or FASTA whose descriptions carry
+        ``label=...`` and, optionally, ``split=...``. The format is told by content; each may
+        be gzipped, have a byte order mark or Windows line ends.
+    min_length : int
+        Shortest sequence allowed, in bases; the tokenizer's k.
+    require_classes : bool
+        Also require what training needs: at least 2 classes, `MIN_CLASS_SIZE` (2) sequences of
+        each, and `MIN_ROWS` (8) rows.
+
+    Returns
+    -------
+    pandas.DataFrame
+        In file order. Columns:
+
+        - id: as given, else ``sequence_N`` counted from 1;
+        - sequence: upper case; U is read as T and every IUPAC ambiguity letter as N;
+        - label: int if every label is an integer, else str;
+        - split, where given: train, valid or test;
+        - any other columns of a CSV: int if every value is an integer, else str.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or a folder, or any row of it cannot be used; the message names
+        the row, counted from 1 without the header (in FASTA, the record).
+    """
+    path = Path(path)
+    text = _read_text(path)
+    table = _parse_fasta(path, text) if text.startswith(">") else _parse_csv(path, text)
+    if table.empty:
+        raise InputError(f"{path}: a header but no sequences. {_FORMATS}")
+
+    if "id" not in table:
+        table.insert(0, "id", [f"sequence_{row}" for row in range(1, len(table) + 1)])
+    _check_ids(path, table)
+    _require_values(path, table, "sequence")
+    _require_values(path, table, "label")
+    if "split" in table:
+        _check_splits(path, table)
+    table["sequence"] = [
+        decode(encode(sequence, name=_place(path, table, row)))
+        for row, sequence in enumerate(table["sequence"])
+    ]
+    lengths = table["sequence"].str.len()
+    if (lengths < min_length).any():
+        row = int((lengths < min_length).to_numpy().argmax())
+        raise InputError(
+            f"{_place(path, table, row)}: the sequence has {lengths[row]} bases; at least "
+            f"{min_length} are needed. Remove it or give a longer one."
+        )
+    for column in table.columns.difference(["id", "sequence", "split"]):
+        if table[column].str.fullmatch(_INTEGER).all():
+            table[column] = table[column].astype(np.int64)
+    if require_classes:
+        _check_classes(path, table)
+    return table
+
+
+def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write a table as CSV, atomically; gzipped if `path` ends in .gz.
+
+    The same table always gives the same bytes.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    path : path-like
+    """
+    content = table.to_csv(index=False, lineterminator="\n").encode("utf-8")
+    if Path(path).suffix == ".gz":
+        content = gzip.compress(content, mtime=0)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file. Check the path.") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: this is a folder; give one file. {_FORMATS}") from None
+    if raw.startswith(_GZIP):
+        try:
+            raw = gzip.decompress(raw)
+        except (EOFError, OSError, zlib.error) as error:
+            raise InputError(
+                f"{path}: the gzip data is damaged or ends early ({error}). Copy or download the "
+                "file again."
+            ) from error
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a text file in UTF-8. {_FORMATS}") from error
+    if "\0" in text:
+        raise InputError(f"{path}: not a text file. {_FORMATS}")
+    if not text.strip():
+        raise InputError(f"{path}: the file is empty. {_FORMATS}")
+    return text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\n")
+
+
+def _parse_csv(path: Path, text: str) -> pd.DataFrame:
+    header = text.split("\n", 1)[0]
+    delimiter = max(",\t;", key=header.count)
+    try:
+        # Read without a header, so that pandas neither renames repeated columns nor takes a
+        # surplus column for an index.
+        cells = pd.read_csv(
+            io.StringIO(text), sep=delimiter, header=None, dtype=str, keep_default_na=False
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
+        raise InputError(f"{path}: not a well-formed table ({reason}). {_FORMATS}") from error
+    cells = cells.apply(lambda column: column.str.strip())
+    columns = cells.iloc[0].tolist()
+    shown = ", ".join(name if len(name) <= 40 else f"{name[:37]}..." for name in columns[:20])
+    for name in ("sequence", "label"):
+        if name not in columns:
+            raise InputError(
+                f"{path}: no column named {name!r}; columns found: {shown}. {_FORMATS}"
+            )
+    if len(set(columns)) < len(columns):
+        raise InputError(f"{path}: a column name is used twice; columns found: {shown}.")
+    return cells.iloc[1:].set_axis(columns, axis="columns").reset_index(drop=True)
+
+
+def _parse_fasta(path: Path, text: str) -> pd.DataFrame:
+    rows: list[dict[str, str]] = []
+    for title, sequence in SimpleFastaParser(io.StringIO(text)):
+        name, *description = title.split() or [""]
+        pairs = (word.partition("=") for word in description)
+        fields = {key: value for key, _, value in pairs if key in ("label", "split")}
+        rows.append({"id": name, "sequence": sequence, **fields})
+    table = pd.DataFrame(rows, dtype=str)
+    if "label" not in table:
+        raise InputError(
+            f"{path}: this FASTA has no labels. Write each one in the description line, for "
+            f"example '>{rows[0]['id']} label=promoter'."
+        )
+    return table.fillna("")
+
+
+def _place(path: Path, table: pd.DataFrame, row: int) -> str:
+    return f"{path}, row {row + 1} ({table['id'][row]})"
+
+
+def _check_ids(path: Path, table: pd.DataFrame) -> None:
+    _require_values(path, table, "id")
+    repeated = table["id"].duplicated()
+    if repeated.any():
+        row = int(repeated.to_numpy().argmax())
+        first = int((table["id"] == table["id"][row]).to_numpy().argmax())
+        raise InputError(
+            f"{path}: rows {first + 1} and {row + 1} have the same id {table['id'][row]!r}. "
+            "Give each sequence its own id, or leave the column out."
+        )
+
+
+def _require_values(path: Path, table: pd.DataFrame, column: str) -> None:
+    missing = table[column] == ""
+    if missing.any():
+        row = int(missing.to_numpy().argmax())
+        raise InputError(
+            f"{_place(path, table, row)}: the {column} is empty ({int(missing.sum()):,} of "
+            f"{len(table):,} rows). Fill it in or remove the row."
+        )
+
+
+def _check_splits(path: Path, table: pd.DataFrame) -> None:
+    unknown = ~table["split"].isin(SPLITS)
+    if unknown.any():
+        row = int(unknown.to_numpy().argmax())
+        raise InputError(
+            f"{_place(path, table, row)}: split is {table['split'][row]!r}; allowed are "
+            f"{', '.join(SPLITS)}. Rename it or leave the column out."
+        )
+
+
+def _check_classes(path: Path, table: pd.DataFrame) -> None:
+    sizes = table["label"].value_counts()
+    found = ", ".join(f"{label} ({count:,})" for label, count in sizes.head(10).items())
+    if len(sizes) < 2:
+        raise InputError(
+            f"{path}: label: one class only, {found}. A classifier needs sequences of at least "
+            "two classes."
+        )
+    if len(table) < MIN_ROWS:
+        raise InputError(
+            f"{path}: {len(table)} rows are too few to train on; at least {MIN_ROWS} are needed."
+        )
+    if sizes.min() < MIN_CLASS_SIZE:
+        raise InputError(
+            f"{path}: label: class {sizes.idxmin()} has {sizes.min()} sequence; at least "
+            f"{MIN_CLASS_SIZE} of each class are needed. Classes found: {found}."
+        )

@@ -1,0 +1,1 @@
+"""What DNA is: alphabet, k-mer tokens, genomes and their files."""

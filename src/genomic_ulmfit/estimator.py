@@ -1,0 +1,147 @@
+"""The classifier as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from genomic_ulmfit.dna.alphabet import Codes, encode
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.models.config import preset as preset_config
+from genomic_ulmfit.models.prediction import predict_probabilities
+from genomic_ulmfit.training.finetuning import fine_tune
+from genomic_ulmfit.training.finetuning_job import (
+    classifier_config,
+    load_encoder,
+    recipe_for,
+    targets_of,
+)
+
+
+class SequenceClassifier(ClassifierMixin, BaseEstimator):
+    """Classify DNA sequences with a fine-tuned language model.
+
+    Parameters
+    ----------
+    encoder : path-like or None
+        Folder of a pretrained language model (``genomic-ulmfit pretrain``); None trains from
+        random weights.
+    head : {"auto", "position", "pooling"}
+        "auto" is "position" where all sequences have one length, else "pooling".
+    preset : {"tiny", "small", "paper"}
+        Size where there is no encoder.
+    epochs : int or None
+        Epochs of the last stage, in which all layers are trained; None for the recipe's.
+    seed : int
+        Of weights, dropout and batches.
+    progress : bool
+        Whether to draw progress bars on standard error.
+
+    Attributes
+    ----------
+    classes_ : numpy.ndarray, shape (n_classes,)
+        Class labels, sorted.
+    model_ : genomic_ulmfit.models.classifier.Classifier
+        The trained network.
+    curve_ : list of dict
+        Loss after each epoch.
+
+    Examples
+    --------
+    >>> from genomic_ulmfit import SequenceClassifier
+    >>> model = SequenceClassifier(encoder="encoder")
+    >>> model.fit(sequences, labels).predict_proba(others)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        encoder: str | Path | None = None,
+        head: str = "auto",
+        preset: str = "small",
+        epochs: int | None = None,
+        seed: int = 0,
+        progress: bool = False,
+    ) -> None:
+        self.encoder = encoder
+        self.head = head
+        self.preset = preset
+        self.epochs = epochs
+        self.seed = seed
+        self.progress = progress
+
+    def fit(self, sequences: Sequence[str], labels: npt.ArrayLike) -> SequenceClassifier:
+        """Train on labelled sequences.
+
+        Parameters
+        ----------
+        sequences : sequence of str, length n
+        labels : array-like of str or int, shape (n,)
+
+        Returns
+        -------
+        SequenceClassifier
+            Itself.
+
+        Raises
+        ------
+        InputError
+            If the two differ in length, there is one class only, or a sequence cannot be read.
+        """
+        codes = _encode(sequences)
+        values = np.asarray(labels)
+        if values.shape != (len(codes),):
+            raise InputError(
+                f"labels: got shape {values.shape} for {len(codes)} sequences; give one label "
+                "for each."
+            )
+        classes = np.unique(values)
+        if len(classes) < 2:
+            raise InputError(f"labels: got {len(classes)} class; a classifier needs at least two.")
+        start = load_encoder(self.encoder)
+        architecture = start.encoder.config if start else preset_config(self.preset)
+        config = classifier_config(codes, values, architecture, self.head)
+        self.classes_ = classes
+        self.model_, self.curve_ = fine_tune(
+            codes,
+            targets_of(values, config),
+            config,
+            recipe_for(start, self.epochs),
+            encoder=start,
+            seed=self.seed,
+            progress=self.progress,
+        )
+        return self
+
+    def predict_proba(self, sequences: Sequence[str]) -> npt.NDArray[np.float64]:
+        """Return class probabilities.
+
+        Parameters
+        ----------
+        sequences : sequence of str, length n
+
+        Returns
+        -------
+        numpy.ndarray of float64, shape (n, n_classes)
+            Columns in the order of `classes_`.
+        """
+        check_is_fitted(self)
+        return predict_probabilities(self.model_, _encode(sequences))
+
+    def predict(self, sequences: Sequence[str]) -> npt.NDArray[Any]:
+        """Return the most probable class of each sequence, shape (n,)."""
+        return self.classes_[self.predict_proba(sequences).argmax(axis=1)]
+
+
+def _encode(sequences: Sequence[str]) -> list[Codes]:
+    if isinstance(sequences, str):
+        raise InputError("sequences: got one string; give a list of sequences.")
+    return [
+        encode(str(sequence), name=f"sequence {number}")
+        for number, sequence in enumerate(sequences, start=1)
+    ]

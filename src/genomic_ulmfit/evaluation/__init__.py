@@ -1,0 +1,1 @@
+"""Metrics with intervals, and the baselines every result stands beside."""

@@ -1,0 +1,1 @@
+"""The AWD-LSTM encoder, its language-model and classifier heads, and their files."""

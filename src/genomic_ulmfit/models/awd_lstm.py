@@ -1,0 +1,149 @@
+"""The AWD-LSTM encoder (Merity, Keskar & Socher 2017, arXiv:1708.02182).
+
+Tensors run time first: (time, batch, channels).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from genomic_ulmfit.models.config import Dropouts, EncoderConfig
+
+State = list[tuple[Tensor, Tensor]]
+
+
+def locked_dropout(x: Tensor, rate: float, training: bool) -> Tensor:
+    """Drop the same channels at every time step of a sequence (Gal & Ghahramani 2016).
+
+    A mask that changed from step to step would push up every max over time while training
+    and not afterwards; one mask per sequence scales that max by a factor of mean 1.
+
+    Parameters
+    ----------
+    x : Tensor, shape (time, batch, channels)
+    rate : float
+        Share of channels set to zero; the rest is scaled by ``1 / (1 - rate)``.
+    training : bool
+        Without it, `x` is returned as it is.
+
+    Returns
+    -------
+    Tensor, shape (time, batch, channels)
+    """
+    if not training or rate == 0:
+        return x
+    mask = x.new_empty((1, *x.shape[1:])).bernoulli_(1 - rate).div_(1 - rate)
+    return x * mask
+
+
+class AWDLSTM(nn.Module):
+    """Token embedding and a stack of LSTM layers with the five dropouts of AWD-LSTM.
+
+    Parameters
+    ----------
+    config : EncoderConfig
+        Widths, depth and tokenizer.
+    dropouts : Dropouts
+        Rates, used in training mode only. With all of them 0 this is a plain LSTM stack.
+    """
+
+    def __init__(self, config: EncoderConfig, dropouts: Dropouts | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.dropouts = dropouts or Dropouts()
+        tokenizer = config.tokenizer
+        # The unknown token embeds as zeros and stays there: it says nothing.
+        self.embedding = nn.Embedding(
+            tokenizer.vocab_size, config.embedding, padding_idx=tokenizer.unknown
+        )
+        nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
+        with torch.no_grad():
+            self.embedding.weight[tokenizer.unknown].zero_()
+        self.layers = nn.ModuleList(nn.LSTM(*sizes) for sizes in config.layer_sizes())
+
+    def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, Tensor, State]:
+        """Encode tokens.
+
+        Parameters
+        ----------
+        tokens : Tensor of int, shape (time, batch)
+        state : list of (Tensor, Tensor), optional
+            What an earlier call returned, to continue its sequences.
+
+        Returns
+        -------
+        raw : Tensor, shape (time, batch, embedding)
+            Output of the last layer.
+        dropped : Tensor, shape (time, batch, embedding)
+            The same after output dropout (identical in evaluation mode).
+        state : list of (Tensor, Tensor)
+            One (h, c) per layer, each of shape (1, batch, width), cut off from the graph.
+        """
+        return self.forward_from(0, self.embed(tokens), state)
+
+    def forward_from(
+        self, first: int, x: Tensor, state: State | None = None
+    ) -> tuple[Tensor, Tensor, State]:
+        """Run the layers from `first` on, for training above frozen layers.
+
+        Parameters
+        ----------
+        first : int
+            Layers that are done; with all of them done only output dropout is left.
+        x : Tensor, shape (time, batch, width)
+            Embedded tokens (``first=0``) or the output of layer ``first - 1``.
+        state : list of (Tensor, Tensor), optional
+            One (h, c) for each layer that is run.
+
+        Returns
+        -------
+        raw, dropped, state
+            As in `forward`; `state` has one entry for each layer that was run.
+        """
+        rates = [self.dropouts.input, *[self.dropouts.hidden] * (len(self.layers) - 1)]
+        new_state: State = []
+        for index in range(first, len(self.layers)):
+            x = locked_dropout(x, rates[index], self.training)
+            layer_state = None if state is None else state[index - first]
+            x, layer_state = self.run_layer(index, x, layer_state)
+            new_state.append(layer_state)
+        return x, locked_dropout(x, self.dropouts.output, self.training), new_state
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Look tokens up, with embedding dropout: a dropped k-mer is zero wherever it occurs."""
+        weight = self.embedding.weight
+        if self.training and self.dropouts.embedding > 0:
+            keep = 1 - self.dropouts.embedding
+            weight = weight * weight.new_empty((len(weight), 1)).bernoulli_(keep).div_(keep)
+        return F.embedding(tokens.long(), weight, self.embedding.padding_idx)
+
+    def run_layer(
+        self, index: int, x: Tensor, state: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Run one LSTM layer, its hidden-to-hidden matrix under DropConnect (section 2).
+
+        Parameters
+        ----------
+        index : int
+            Which layer, from 0.
+        x : Tensor, shape (time, batch, input width)
+        state : (Tensor, Tensor), optional
+            Initial (h, c), each of shape (1, batch, width).
+
+        Returns
+        -------
+        output : Tensor, shape (time, batch, width)
+        state : (Tensor, Tensor)
+            Final (h, c), cut off from the graph.
+        """
+        layer = self.layers[index]
+        arguments = (x,) if state is None else (x, state)
+        if self.training and self.dropouts.weight > 0:
+            weight = F.dropout(layer.get_parameter("weight_hh_l0"), self.dropouts.weight)
+            output, (h, c) = functional_call(layer, {"weight_hh_l0": weight}, arguments)
+        else:
+            output, (h, c) = layer(*arguments)
+        return output, (h.detach(), c.detach())

@@ -1,0 +1,243 @@
+"""The classifier: an encoder under a head that pools hidden states and sees position."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from genomic_ulmfit.dna.alphabet import AMBIGUOUS
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.models.awd_lstm import AWDLSTM
+from genomic_ulmfit.models.config import Dropouts, EncoderConfig
+
+HEADS = ("position", "pooling")
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """Shape of a classifier.
+
+    Parameters
+    ----------
+    encoder : EncoderConfig
+    classes : tuple of str
+        Class names, in the order of the output columns.
+    head : {"position", "pooling"}
+        `pooling` is the seed's head (last, max and mean over time), for sequences of any
+        length. `position` adds what stands where, for sequences that all have `length` bases.
+    length : int or None
+        Bases per sequence; needed by the `position` head.
+    integer_labels : bool
+        Whether class names are to be given back as integers.
+    """
+
+    encoder: EncoderConfig
+    classes: tuple[str, ...]
+    head: str = "position"
+    length: int | None = None
+    integer_labels: bool = False
+
+    def __post_init__(self) -> None:
+        if self.head not in HEADS:
+            raise InputError(f"head: got {self.head!r}, allowed are {', '.join(HEADS)}.")
+        if self.head == "position" and self.length is None:
+            raise InputError(
+                "head: 'position' needs sequences of one length; use 'pooling' for sequences of "
+                "several lengths."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-able form."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> ClassifierConfig:
+        """Read what `to_dict` wrote."""
+        encoder = EncoderConfig.from_dict(value["encoder"])
+        return cls(**{**value, "encoder": encoder, "classes": tuple(value["classes"])})
+
+
+class PoolingHead(nn.Module):
+    """ULMFiT's concat pooling and two-layer head (Howard & Ruder 2018, section 3.3).
+
+    Parameters
+    ----------
+    width : int
+        Channels of the hidden states.
+    n_classes : int
+    dropout : float
+        On the pooled states; the second layer's is .1, as in the seed.
+    """
+
+    def __init__(self, width: int, n_classes: int, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.BatchNorm1d(3 * width),
+            nn.Dropout(dropout),
+            nn.Linear(3 * width, 50),
+            nn.ReLU(),
+            nn.BatchNorm1d(50),
+            nn.Dropout(0.1),
+            nn.Linear(50, n_classes),
+        )
+
+    def forward(self, hidden: Tensor, lengths: Tensor) -> Tensor:
+        """Pool and score.
+
+        Parameters
+        ----------
+        hidden : Tensor, shape (time, batch, width)
+        lengths : Tensor of int, shape (batch,)
+            Tokens of each sequence; what lies beyond is padding and is not looked at.
+
+        Returns
+        -------
+        Tensor, shape (batch, n_classes)
+        """
+        return self.layers(concat_pool(hidden.float(), lengths))
+
+
+def concat_pool(hidden: Tensor, lengths: Tensor) -> Tensor:
+    """Return last, max and mean hidden state over the tokens a sequence really has.
+
+    Parameters
+    ----------
+    hidden : Tensor, shape (time, batch, width)
+    lengths : Tensor of int, shape (batch,)
+
+    Returns
+    -------
+    Tensor, shape (batch, 3 * width)
+    """
+    time = torch.arange(len(hidden), device=hidden.device)[:, None, None]
+    inside = time < lengths[None, :, None]
+    last = hidden[lengths - 1, torch.arange(hidden.shape[1], device=hidden.device)]
+    highest = hidden.masked_fill(~inside, -torch.inf).amax(0)
+    mean = hidden.masked_fill(~inside, 0.0).sum(0) / lengths[:, None]
+    return torch.cat([last, highest, mean], dim=1)
+
+
+class PositionHead(nn.Module):
+    """Scores what stands where: a linear layer over one-hot bases and narrow hidden states.
+
+    Pooling forgets position, but a motif's distance from the window's edge is evidence. Every
+    hidden state is projected to a few channels, and one linear layer with weights of its own
+    for every position reads those channels together with the bases themselves. With the
+    channels at zero this is logistic regression on one-hot bases.
+
+    Parameters
+    ----------
+    width : int
+        Channels of the hidden states.
+    n_tokens, n_bases : int
+        Length of the sequences, in tokens and in bases.
+    n_classes : int
+    channels : int
+        Width of the projection.
+    dropout : float
+        On the projected states and on the bases.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        n_tokens: int,
+        n_bases: int,
+        n_classes: int,
+        channels: int = 16,
+        dropout: float = 0.3,
+    ) -> None:
+        super().__init__()
+        self.project = nn.Linear(width, channels)
+        self.dropout = nn.Dropout(dropout)
+        self.states = nn.Linear(n_tokens * channels, n_classes)
+        self.bases = nn.Linear(n_bases * 4, n_classes, bias=False)
+        # Start as the pooling head alone: positions earn their weight.
+        for layer in (self.states, self.bases):
+            nn.init.zeros_(layer.weight)
+
+    def forward(self, hidden: Tensor, codes: Tensor) -> Tensor:
+        """Score hidden states and bases by position.
+
+        Parameters
+        ----------
+        hidden : Tensor, shape (n_tokens, batch, width)
+        codes : Tensor of uint8, shape (batch, n_bases)
+
+        Returns
+        -------
+        Tensor, shape (batch, n_classes)
+        """
+        channels = torch.tanh(self.project(hidden.float())).transpose(0, 1).flatten(1)
+        # One column more for ambiguous bases, cut off again: they are all zeros.
+        bases = nn.functional.one_hot(codes.long(), AMBIGUOUS + 1)[..., :AMBIGUOUS]
+        return self.states(self.dropout(channels)) + self.bases(
+            self.dropout(bases.flatten(1).to(channels.dtype))
+        )
+
+
+class Classifier(nn.Module):
+    """Encoder and head.
+
+    Parameters
+    ----------
+    config : ClassifierConfig
+    dropouts : Dropouts, optional
+        Of the encoder; the `output` rate is also the pooling head's.
+    """
+
+    def __init__(self, config: ClassifierConfig, dropouts: Dropouts | None = None) -> None:
+        super().__init__()
+        self.config = config
+        dropouts = dropouts or Dropouts()
+        self.encoder = AWDLSTM(config.encoder, dropouts)
+        width, n_classes = config.encoder.embedding, len(config.classes)
+        self.pooling_head = PoolingHead(width, n_classes, dropouts.output)
+        self.position_head: PositionHead | None = None
+        if config.head == "position":
+            assert config.length is not None
+            n_tokens = config.encoder.tokenizer.n_tokens(config.length)
+            self.position_head = PositionHead(width, n_tokens, config.length, n_classes)
+
+    def forward(self, tokens: Tensor, lengths: Tensor, codes: Tensor) -> Tensor:
+        """Score sequences.
+
+        Parameters
+        ----------
+        tokens : Tensor of int, shape (time, batch)
+            Padded at the end with the unknown token.
+        lengths : Tensor of int, shape (batch,)
+            Tokens of each sequence.
+        codes : Tensor of uint8, shape (batch, bases)
+            Base codes, padded with the ambiguous code; only the `position` head reads them.
+
+        Returns
+        -------
+        Tensor, shape (batch, n_classes)
+            Logits.
+        """
+        return self.forward_from(0, self.encoder.embed(tokens), lengths, codes)
+
+    def forward_from(self, first: int, x: Tensor, lengths: Tensor, codes: Tensor) -> Tensor:
+        """Score the output of the first `first` LSTM layers (of the embedding if 0).
+
+        Parameters
+        ----------
+        first : int
+        x : Tensor, shape (time, batch, width)
+        lengths, codes : Tensor
+            As in `forward`.
+
+        Returns
+        -------
+        Tensor, shape (batch, n_classes)
+            Logits.
+        """
+        _, hidden, _ = self.encoder.forward_from(first, x)
+        logits: Tensor = self.pooling_head(hidden, lengths)
+        if self.position_head is not None:
+            logits = logits + self.position_head(hidden, codes)
+        return logits

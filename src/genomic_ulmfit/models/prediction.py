@@ -1,0 +1,65 @@
+"""Probabilities for any number of sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from genomic_ulmfit.data.batches import TokenizedSequences
+from genomic_ulmfit.dna.alphabet import Codes
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.models.classifier import Classifier
+from genomic_ulmfit.models.precision import autocast, best_precision
+
+
+def predict_probabilities(
+    model: Classifier,
+    codes: Sequence[Codes],
+    *,
+    precision: str | None = None,
+    batch_size: int = 256,
+) -> npt.NDArray[np.float64]:
+    """Return class probabilities.
+
+    Parameters
+    ----------
+    model : Classifier
+        Used in evaluation mode.
+    codes : sequence of numpy.ndarray of uint8
+        Base codes of each sequence.
+    precision : {"bf16", "fp32"}, optional
+        Probed if not given.
+    batch_size : int
+        Sequences at a time; it changes the speed, not the result.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (len(codes), n_classes)
+        Rows sum to 1, in the order of `codes`.
+
+    Raises
+    ------
+    InputError
+        If the model is for sequences of one length and one has another.
+    """
+    wanted = model.config.length
+    if model.config.head == "position":
+        for number, sequence in enumerate(codes, start=1):
+            if len(sequence) != wanted:
+                raise InputError(
+                    f"sequence {number}: has {len(sequence)} bases, but this model was trained "
+                    f"on sequences of {wanted}. Cut windows of that length, or train with "
+                    "--head pooling."
+                )
+    probabilities = np.zeros((len(codes), len(model.config.classes)))
+    sequences = TokenizedSequences.of(codes, model.config.encoder.tokenizer)
+    device = next(model.parameters()).device
+    model.eval()
+    with torch.no_grad(), autocast(precision or best_precision()):
+        for batch in sequences.in_order_of_length(batch_size):
+            logits = model(*(part.to(device) for part in batch[1:]))
+            probabilities[batch.rows.numpy()] = logits.double().softmax(-1).cpu().numpy()
+    return probabilities

@@ -1,0 +1,152 @@
+"""A model is a folder: `model.safetensors`, `config.json`, `card.md`. No pickle anywhere.
+
+Loading a folder from a stranger runs none of the stranger's code: weights are safetensors,
+everything else is JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+from torch import nn
+
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.files import atomic_path, write_json, write_text
+from genomic_ulmfit.models.awd_lstm import AWDLSTM
+from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
+from genomic_ulmfit.models.config import EncoderConfig
+from genomic_ulmfit.models.language_model import LanguageModel
+
+FORMAT_VERSION = 1
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "card.md"
+
+
+def save_language_model(
+    model: LanguageModel, folder: str | Path, card: str, training: dict[str, Any]
+) -> None:
+    """Write a language model, which is also the encoder that classifiers start from.
+
+    Parameters
+    ----------
+    model : LanguageModel
+    folder : path-like
+        Made if missing; files of an earlier model in it are replaced.
+    card : str
+        Markdown for people: data with sha256, recipe, results, limits.
+    training : dict
+        The same for programs; goes into `config.json`.
+    """
+    _save(model, folder, "language-model", model.encoder.config.to_dict(), card, training)
+
+
+def load_language_model(folder: str | Path) -> LanguageModel:
+    """Read what `save_language_model` wrote."""
+    config, weights = _load(folder, "language-model")
+    model = LanguageModel(AWDLSTM(EncoderConfig.from_dict(config["architecture"])))
+    _fill(model, weights, folder)
+    return model
+
+
+def save_classifier(
+    model: Classifier, folder: str | Path, card: str, training: dict[str, Any]
+) -> None:
+    """Write a classifier; parameters as in `save_language_model`."""
+    _save(model, folder, "classifier", model.config.to_dict(), card, training)
+
+
+def load_classifier(folder: str | Path) -> Classifier:
+    """Read what `save_classifier` wrote."""
+    config, weights = _load(folder, "classifier")
+    model = Classifier(ClassifierConfig.from_dict(config["architecture"]))
+    _fill(model, weights, folder)
+    return model.eval()
+
+
+def read_config(folder: str | Path) -> dict[str, Any]:
+    """Return `config.json` of a model folder, checked for kind and version.
+
+    Raises
+    ------
+    InputError
+        If the folder or file is missing, is not JSON, or was written by a newer program.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such model folder.")
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise InputError(f"{folder}: {name} is missing; this is no complete model folder.")
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        version = config["format_version"]
+        config["kind"], config["architecture"], config["sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{folder / CONFIG}: not a model configuration ({error}). Copy the folder again."
+        ) from None
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise InputError(
+            f"{folder / CONFIG}: format version {version} is newer than the {FORMAT_VERSION} this "
+            "program reads. Update genomic-ulmfit."
+        )
+    return dict(config)
+
+
+def _save(
+    model: nn.Module,
+    folder: str | Path,
+    kind: str,
+    architecture: dict[str, Any],
+    card: str,
+    training: dict[str, Any],
+) -> None:
+    folder = Path(folder)
+    weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+    data = save_safetensors(weights)
+    with atomic_path(folder / WEIGHTS) as temporary:
+        temporary.write_bytes(data)
+    write_text(folder / CARD, card)
+    # Last, because it vouches for the weights: a folder written halfway fails its checksum.
+    write_json(
+        folder / CONFIG,
+        {
+            "format_version": FORMAT_VERSION,
+            "kind": kind,
+            "architecture": architecture,
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "training": training,
+        },
+    )
+
+
+def _load(folder: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    config = read_config(folder)
+    if config["kind"] != kind:
+        raise InputError(f"{folder}: holds a {config['kind']}, but a {kind} is needed here.")
+    path = Path(folder) / WEIGHTS
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != config["sha256"]:
+        raise InputError(
+            f"{path}: damaged (its sha256 is not the one in {CONFIG}). Copy the folder again."
+        )
+    try:
+        weights = load_safetensors(data)
+    except SafetensorError as error:
+        raise InputError(f"{path}: not a safetensors file ({error}).") from None
+    return config, weights
+
+
+def _fill(model: nn.Module, weights: dict[str, torch.Tensor], folder: str | Path) -> None:
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError:
+        raise InputError(
+            f"{folder}: the weights do not fit the architecture in {CONFIG}. Copy the folder again."
+        ) from None

@@ -1,0 +1,82 @@
+"""The report as one HTML file that needs nothing else: no network, no scripts, no fonts."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from genomic_ulmfit.reports.labels import SIMULATED, capitalised, marked, protocols
+from genomic_ulmfit.reports.picture import Picture
+from genomic_ulmfit.reports.prose import (
+    QUESTION,
+    answer,
+    genome_sentence,
+    leakage_sentences,
+    limits,
+    machine_sentence,
+)
+from genomic_ulmfit.reports.results import StudyResults
+from genomic_ulmfit.reports.tables import comparison_table, language_model_table, result_table
+
+_PIXELS_PER_INCH = 96
+
+
+def render_html(results: StudyResults, figures: Sequence[Picture]) -> str:
+    """Write a study as a self-contained HTML page.
+
+    Parameters
+    ----------
+    results : StudyResults
+    figures : sequence of Picture
+        As from `genomic_ulmfit.reports.figures.draw_all`; they are written into the page.
+
+    Returns
+    -------
+    str
+        The page. Everything that comes from the results is escaped.
+    """
+    environment = Environment(
+        loader=PackageLoader("genomic_ulmfit.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["capitalised"] = capitalised
+    by_name = {picture.name: _embedded(picture) for picture in figures}
+    comparisons = comparison_table(results)
+    return environment.get_template("report.html.j2").render(
+        title=marked(results, results["title"]),
+        simulated=SIMULATED if results["genome"]["simulated"] else "",
+        question=QUESTION,
+        genome=genome_sentence(results),
+        answer=answer(results),
+        summary_figure=by_name.pop("summary", None),
+        language_model_figure=by_name.pop("language_model", None),
+        figures=list(by_name.values()),
+        tables=[
+            *(result_table(results, protocol) for protocol in protocols(results)),
+            *([comparisons] if comparisons else []),
+        ],
+        language_model_table=language_model_table(results),
+        leakage=leakage_sentences(results),
+        results=results,
+        machine=machine_sentence(results),
+        limits=limits(results),
+    )
+
+
+def _embedded(picture: Picture) -> dict[str, object]:
+    # As an image and not as inline markup: matplotlib's ids repeat from figure to figure.
+    width, height = picture.figure.get_size_inches() * _PIXELS_PER_INCH
+    return {
+        "title": picture.title,
+        "caption": picture.caption,
+        "alt": picture.alt,
+        "width": round(width),
+        "height": round(height),
+        "uri": "data:image/svg+xml;base64,"
+        + base64.b64encode(picture.render("svg")).decode("ascii"),
+    }

@@ -1,0 +1,183 @@
+"""Names, order and number formats shared by tables, figures and the HTML report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from genomic_ulmfit.reports.results import Estimate, GenomeFacts, Metric, StudyResults
+
+SIMULATED = "SIMULATED GENOME"
+
+MODEL_ORDER = (
+    "naive",
+    "naive_seed_head",
+    "e_coli",
+    "e_coli_seed_head",
+    "ensemble",
+    "onehot_lr",
+    "kmer_lr",
+    "cnn",
+)
+PRETRAINED = ("e_coli", "e_coli_seed_head", "ensemble")
+BASELINES = ("onehot_lr", "kmer_lr", "cnn")
+
+PROTOCOLS = {
+    "strict": "strict protocol",
+    "seed": "seed's protocol",
+}
+PROTOCOL_MEANINGS = {
+    "strict": (
+        "whole homology clusters (any shared 15-mer, either strand, or overlapping coordinates) "
+        "go to train, validation or test"
+    ),
+    "seed": (
+        "the seed's own split: test and validation from one maximal independent set of the "
+        "homology graph, everything else to train"
+    ),
+}
+
+METRIC_LABELS: dict[Metric, str] = {
+    "accuracy": "accuracy",
+    "precision": "precision",
+    "recall": "recall",
+    "specificity": "specificity",
+    "mcc": "MCC",
+    "auroc": "AUROC",
+    "auprc": "AUPRC",
+}
+
+
+@dataclass(frozen=True)
+class Published:
+    """A row of the seed's own table: one run, on its own split of 830 test sequences."""
+
+    model: str
+    label: str
+    values: dict[Metric, float]
+
+
+PUBLISHED = (
+    Published(
+        "naive", "naive", {"accuracy": 0.834, "precision": 0.847, "recall": 0.816, "mcc": 0.670}
+    ),
+    Published(
+        "e_coli",
+        "E. coli genome pretraining",
+        {"accuracy": 0.919, "precision": 0.941, "recall": 0.893, "mcc": 0.839},
+    ),
+    Published(
+        "ensemble",
+        "genomic ensemble pretraining",
+        {"accuracy": 0.973, "precision": 0.980, "recall": 0.966, "mcc": 0.947},
+    ),
+)
+PUBLISHED_N_TEST = 830
+PUBLISHED_MARK = "seed, one run, its own split"
+PUBLISHED_MEANING = (
+    "The seed is the notebook study that this package reproduces; its rows hold the numbers it "
+    "published."
+)
+
+# The seed's E. coli language model: validation loss in nats per token at stride 2, accuracy.
+PUBLISHED_LANGUAGE_MODEL = {"epochs": 30, "loss": 2.629, "accuracy": 0.147, "stride": 2}
+
+_E_COLI_K12 = ("NC_000913", "U00096", "GCF_000005845", "GCA_000005845")
+
+
+def pretraining_genome(genome: GenomeFacts) -> str:
+    """Say in two words whose genome the `e_coli` encoder has read in this study.
+
+    The model keeps its name in the results whatever genome it was given; what a reader sees
+    must not call a made-up genome, or another bacterium's, E. coli.
+    """
+    if genome["simulated"]:
+        return "simulated"
+    words = genome.get("organism", "").split()
+    if len(words) >= 2:
+        return f"{words[0][0]}. {words[1]}"
+    if genome["name"].startswith(_E_COLI_K12):
+        return "E. coli"
+    return genome["name"]
+
+
+def model_label(model: str, genome: GenomeFacts) -> str:
+    """Return what to call a model in print; an unknown model keeps its name."""
+    pretraining = f"{pretraining_genome(genome)} genome pretraining"
+    return {
+        "naive": "naive (no pretraining)",
+        "naive_seed_head": "naive, seed's head (pooling only)",
+        "e_coli": pretraining,
+        "e_coli_seed_head": f"{pretraining}, seed's head (pooling only)",
+        "ensemble": "genomic ensemble pretraining",
+        "onehot_lr": "one-hot logistic regression",
+        "kmer_lr": "k-mer-count logistic regression",
+        "cnn": "small CNN",
+    }.get(model, model)
+
+
+def model_rank(model: str) -> tuple[int, str]:
+    """Sort key: the seed's order, then the baselines, then unknown models by name."""
+    if model in MODEL_ORDER:
+        return MODEL_ORDER.index(model), model
+    return len(MODEL_ORDER), model
+
+
+def protocol_label(protocol: str) -> str:
+    """Return what to call a protocol in print; an unknown protocol keeps its name."""
+    return PROTOCOLS.get(protocol, f"{protocol} protocol")
+
+
+def protocols(results: StudyResults) -> list[str]:
+    """Return the protocols that have results, `strict` first and then as they appear."""
+    found = dict.fromkeys(summary["protocol"] for summary in results["summary"])
+    return sorted(found, key=lambda protocol: protocol != "strict")
+
+
+def marked(results: StudyResults, text: str) -> str:
+    """Put the simulated-genome mark before a title or caption, where it applies."""
+    return f"{SIMULATED}: {text}" if results["genome"]["simulated"] else text
+
+
+def number(value: float | None, digits: int = 3, *, sign: bool = False) -> str:
+    """Format a number with a true minus sign; a dash stands for a missing one."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:{'+' if sign else ''}.{digits}f}".replace("-", "−")
+
+
+def interval(low: float | None, high: float | None, *, sign: bool = False) -> str:
+    """Format an interval's ends, or nothing where there is no interval."""
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    return f"[{number(low, sign=sign)}, {number(high, sign=sign)}]"
+
+
+def estimate(value: Estimate) -> str:
+    """Format a mean with its interval, when it has one."""
+    return f"{number(value['mean'])} {interval(value['low'], value['high'])}".rstrip()
+
+
+def duration(seconds: float) -> str:
+    """Format a time span to the precision a reader needs."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def seeds_phrase(seeds: Sequence[int]) -> str:
+    """Say what the numbers are a mean of."""
+    listed = ", ".join(str(seed) for seed in seeds)
+    if len(seeds) == 1:
+        return f"seed {listed} alone, so no interval"
+    return f"mean and 95 % Student t interval over {len(seeds)} seeds: {listed}"
+
+
+def capitalised(text: str) -> str:
+    """Return `text` with its first letter, and no other, in upper case."""
+    return text[:1].upper() + text[1:]

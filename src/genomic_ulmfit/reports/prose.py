@@ -1,0 +1,189 @@
+"""What a report says in sentences, written from the numbers."""
+
+from __future__ import annotations
+
+from genomic_ulmfit.reports.labels import (
+    BASELINES,
+    PRETRAINED,
+    SIMULATED,
+    capitalised,
+    estimate,
+    interval,
+    model_label,
+    number,
+    protocol_label,
+    protocols,
+    seeds_phrase,
+)
+from genomic_ulmfit.reports.results import Comparison, StudyResults, Summary
+
+QUESTION = (
+    "A language model reads a whole genome without any labels; a classifier then starts from what "
+    "it learned. Does that help to tell the sequence around the start of a gene, where its "
+    "promoter lies, from sequence inside genes, compared with the same network without "
+    "pretraining and with simple baselines?"
+)
+
+
+def answer(results: StudyResults) -> tuple[str, str]:
+    """Answer the study's question in two sentences.
+
+    Parameters
+    ----------
+    results : StudyResults
+
+    Returns
+    -------
+    tuple of (str, str)
+        How well the pretrained model does beside its rivals on the strictest protocol, and
+        which of the margins are more than chance. The pretrained model is the first there is of
+        a fixed list, not the one that did best on the test split.
+    """
+    names = protocols(results)
+    if not names:
+        return "No model has been scored yet.", "There is nothing to compare."
+    protocol = names[0]
+    scored = {
+        summary["model"]: summary
+        for summary in results["summary"]
+        if summary["protocol"] == protocol
+    }
+    subject = next((model for model in PRETRAINED if model in scored), next(iter(scored)))
+    return _score_sentence(results, scored, subject), _margin_sentence(results, protocol, subject)
+
+
+def _score_sentence(results: StudyResults, scored: dict[str, Summary], subject: str) -> str:
+    own = scored[subject]
+    rivals = []
+    naive = "naive_seed_head" if subject == "e_coli_seed_head" else "naive"
+    if naive in scored and naive != subject:
+        rivals.append(
+            f"{estimate(scored[naive]['accuracy'])} for the same network without pretraining"
+        )
+    baselines = [model for model in BASELINES if model in scored and model != subject]
+    if baselines:
+        best = max(baselines, key=lambda model: scored[model]["accuracy"]["mean"] or 0.0)
+        rivals.append(
+            f"{estimate(scored[best]['accuracy'])} for the best baseline, "
+            f"{model_label(best, results['genome'])}"
+        )
+    against = f", against {_and(rivals)}" if rivals else ""
+    where = f"On a {SIMULATED}, t" if results["genome"]["simulated"] else "T"
+    label = model_label(subject, results["genome"])
+    return (
+        f"{where}he model “{label}” reaches an accuracy of {estimate(own['accuracy'])} on "
+        f"{own['n_test']:,} held-out sequences ({protocol_label(own['protocol'])}; "
+        f"{seeds_phrase(results['seeds'])}){against}."
+    )
+
+
+def _margin_sentence(results: StudyResults, protocol: str, subject: str) -> str:
+    clauses = [
+        _margin(results, comparison)
+        for comparison in results["comparisons"]
+        if comparison["a"] == subject
+        and comparison["protocol"] == protocol
+        and comparison["metric"] == "accuracy"
+    ]
+    if not clauses:
+        return (
+            "The models were not compared pair by pair, so these numbers alone do not tell which "
+            "differences are more than chance."
+        )
+    return f"Compared pair by pair, it is {_and(clauses)}."
+
+
+def _margin(results: StudyResults, comparison: Comparison) -> str:
+    rival = model_label(comparison["b"], results["genome"])
+    difference = comparison["difference"]
+    low, high = comparison["low"], comparison["high"]
+    if low is None or high is None:
+        return f"{number(difference, sign=True)} from {rival}, without an interval"
+    if low > 0:
+        return f"better than {rival} by {number(difference)} {interval(low, high)}"
+    if high < 0:
+        return f"worse than {rival} by {number(-difference)} {interval(-high, -low)}"
+    return (
+        f"not distinguishable from {rival} (difference {number(difference, sign=True)} "
+        f"{interval(low, high, sign=True)})"
+    )
+
+
+def _and(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def leakage_sentences(results: StudyResults) -> list[str]:
+    """Say for each protocol how much of its test split has relatives in its training split."""
+    sentences = []
+    for protocol, counts in results["leakage"].items():
+        sharing, n_test = counts.get("test_sharing_15mer_with_train"), counts.get("n_test")
+        if sharing is None or not n_test:
+            continue
+        sentences.append(
+            f"{capitalised(protocol_label(protocol))}: {sharing:,} of {n_test:,} test "
+            f"sequences ({100 * sharing / n_test:.1f} %) share a 15-mer, on either strand, with "
+            "a training sequence."
+        )
+    return sentences
+
+
+def genome_sentence(results: StudyResults) -> str:
+    """Say which genome was used, and whether it is a real one."""
+    genome = results["genome"]
+    organism = f" ({genome['organism']})" if genome.get("organism") else ""
+    sentence = (
+        f"{genome['name']}{organism}, {genome['n_bases']:,} bases, {genome['n_genes']:,} "
+        f"annotated genes, from {genome['source']}."
+    )
+    if genome["simulated"]:
+        return (
+            f"{SIMULATED}: {sentence} It was made up by this program; the numbers show that the "
+            "program works and say nothing about real bacteria."
+        )
+    return sentence
+
+
+def machine_sentence(results: StudyResults) -> str:
+    """Say what the study ran on, with which versions."""
+    machine = results["machine"]
+    return (
+        f"genomic-ulmfit {results['version']}, PyTorch {machine['torch']}, "
+        f"{machine['precision']}, preset {results['preset']}, seeds "
+        f"{', '.join(str(seed) for seed in results['seeds'])}; {machine['cpu']}, "
+        f"{machine['cores']} cores; {results['created']}."
+    )
+
+
+def limits(results: StudyResults) -> list[str]:
+    """Say what these results do not show."""
+    sentences = [
+        "Promoter windows are cut around annotated gene starts, not around measured "
+        "transcription start sites. A start codon at a fixed place is easy to recognise, and "
+        "simple models that see position score well too, which is why they stand in the same "
+        "tables.",
+        "The seed's published numbers come from its own split and one run; they stand beside "
+        "these for orientation and cannot be subtracted from them.",
+    ]
+    if len(results["seeds"]) == 1:
+        sentences.append(
+            "One seed was run: nothing here says how far another seed would land from it."
+        )
+    else:
+        sentences.append(
+            f"Intervals say how much {len(results['seeds'])} seeds differ. They do not cover "
+            "another genome, another choice of windows or another way to split."
+        )
+    for protocol, counts in results["leakage"].items():
+        if counts.get("test_sharing_15mer_with_train"):
+            sentences.append(
+                f"On the {protocol_label(protocol)}, part of the test split has relatives in the "
+                "training split, so that its scores flatter every model that can memorise."
+            )
+    if results["genome"]["simulated"]:
+        sentences.insert(
+            0,
+            f"{SIMULATED}: the sequence was made up by this program, promoters and all. These "
+            "scores say nothing about real bacteria.",
+        )
+    return sentences

@@ -1,0 +1,250 @@
+"""The shape of a study's results, as `results.json` holds them.
+
+Everything a report shows comes from one plain dictionary of this shape, so that a report can be
+made again from `results.json` without training anything.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NotRequired, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from genomic_ulmfit.evaluation.metrics import mean_interval
+
+Metric = Literal["accuracy", "precision", "recall", "specificity", "mcc", "auroc", "auprc"]
+METRICS: tuple[Metric, ...] = (
+    "accuracy",
+    "precision",
+    "recall",
+    "specificity",
+    "mcc",
+    "auroc",
+    "auprc",
+)
+
+Predictions = Mapping[
+    tuple[str, str],
+    Sequence[tuple[npt.NDArray[np.integer], npt.NDArray[np.floating]]],
+]
+"""(model, protocol) -> per seed the labels (1 is promoter) and the probabilities of promoter."""
+
+
+class Estimate(TypedDict):
+    """A mean over seeds and its 95 % interval; without an interval when one seed was run."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+
+
+class GenomeFacts(TypedDict):
+    """The genome a study ran on: `source` is where the file came from, `sha256` is its own."""
+
+    name: str
+    organism: NotRequired[str]
+    n_bases: int
+    n_genes: int
+    sha256: str
+    simulated: bool
+    source: str
+
+
+class Machine(TypedDict):
+    """What a study ran on."""
+
+    cpu: str
+    cores: int
+    precision: str
+    torch: str
+
+
+class Row(TypedDict):
+    """One model, trained once with one seed and scored on one protocol's test split.
+
+    `seconds` is the wall-clock time of training and scoring, without pretraining.
+    """
+
+    model: str
+    protocol: str
+    seed: int
+    accuracy: float | None
+    precision: float | None
+    recall: float | None
+    specificity: float | None
+    mcc: float | None
+    auroc: float | None
+    auprc: float | None
+    n_test: int
+    seconds: float
+
+
+class Summary(TypedDict):
+    """One model on one protocol, over its seeds."""
+
+    model: str
+    protocol: str
+    n_seeds: int
+    n_test: int
+    accuracy: Estimate
+    precision: Estimate
+    recall: Estimate
+    specificity: Estimate
+    mcc: Estimate
+    auroc: Estimate
+    auprc: Estimate
+    seconds: float
+
+
+class Comparison(TypedDict):
+    """How far model `a` lies above model `b`, with a 95 % interval made by `method`."""
+
+    a: str
+    b: str
+    protocol: str
+    metric: Metric
+    difference: float
+    low: float | None
+    high: float | None
+    method: str
+
+
+class LanguageModelPoint(TypedDict):
+    """Losses in nats per token after `tokens` training tokens."""
+
+    tokens: int
+    train_loss: float | None
+    valid_loss: float | None
+
+
+class LanguageModelFacts(TypedDict):
+    """A pretrained language model, scored on held-out sequence.
+
+    `loss` is in nats per token; `markov_bits_per_base` maps the order of a Markov model, as a
+    string, to its score on the same held-out sequence.
+    """
+
+    name: str
+    epochs: int
+    tokens: int
+    seconds: float
+    loss: float
+    accuracy: float
+    perplexity: float
+    bits_per_base: float
+    informed_random_bits_per_base: float
+    markov_bits_per_base: dict[str, float]
+    curve: list[LanguageModelPoint]
+
+
+class CurvePoint(TypedDict):
+    """One logged moment of a classifier's training; `stage` names what was unfrozen."""
+
+    step: int
+    epoch: float
+    stage: str
+    train_loss: float | None
+    valid_loss: float | None
+    valid_accuracy: float | None
+
+
+class Curve(TypedDict):
+    """How one classifier's training went."""
+
+    model: str
+    protocol: str
+    seed: int
+    points: list[CurvePoint]
+
+
+class StudyResults(TypedDict):
+    """All of a study: what `results.json` holds and every report is made from.
+
+    `leakage` maps a protocol to its counts: `n_test`, `test_sharing_15mer_with_train` and their
+    ratio `share`, and whatever else the study measured.
+    """
+
+    title: str
+    command: str
+    version: str
+    created: str
+    preset: str
+    seeds: list[int]
+    genome: GenomeFacts
+    machine: Machine
+    rows: list[Row]
+    summary: list[Summary]
+    comparisons: list[Comparison]
+    leakage: dict[str, dict[str, Any]]
+    language_model: LanguageModelFacts | None
+    curves: list[Curve]
+    notes: list[str]
+
+
+def summarise(rows: Sequence[Row]) -> list[Summary]:
+    """Gather rows into one summary per model and protocol.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        One per model, protocol and seed.
+
+    Returns
+    -------
+    list of Summary
+        In the order in which model and protocol first appear. An estimate is the mean over
+        seeds with Student's t interval, cut to the range the metric can take; it is None where
+        the metric is not defined on some seed. `n_test` is the smallest over seeds.
+    """
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row["model"], row["protocol"]), []).append(row)
+    return [_summarise_one(group) for group in groups.values()]
+
+
+def _summarise_one(rows: Sequence[Row]) -> Summary:
+    return {
+        "model": rows[0]["model"],
+        "protocol": rows[0]["protocol"],
+        "n_seeds": len(rows),
+        "n_test": min(row["n_test"] for row in rows),
+        "accuracy": _estimate(rows, "accuracy"),
+        "precision": _estimate(rows, "precision"),
+        "recall": _estimate(rows, "recall"),
+        "specificity": _estimate(rows, "specificity"),
+        "mcc": _estimate(rows, "mcc"),
+        "auroc": _estimate(rows, "auroc"),
+        "auprc": _estimate(rows, "auprc"),
+        "seconds": sum(row["seconds"] for row in rows) / len(rows),
+    }
+
+
+def _estimate(rows: Sequence[Row], metric: Metric) -> Estimate:
+    mean, low, high = mean_interval([json_ready(row[metric]) for row in rows])
+    floor = -1.0 if metric == "mcc" else 0.0
+    # Student's t knows no bounds: near a perfect score it would promise an accuracy above 1.
+    return {
+        "mean": mean,
+        "low": None if low is None else max(low, floor),
+        "high": None if high is None else min(high, 1.0),
+    }
+
+
+def json_ready(value: Any) -> Any:
+    """Return a copy of `value` that strict JSON can hold.
+
+    NumPy scalars become Python numbers and tuples lists; NaN and infinities, which JSON has
+    not, become None.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): json_ready(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_ready(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

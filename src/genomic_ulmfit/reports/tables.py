@@ -1,0 +1,375 @@
+"""A study's tables, made once and written as Markdown, to the terminal, or into the HTML report."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from genomic_ulmfit.reports.labels import (
+    METRIC_LABELS,
+    PROTOCOL_MEANINGS,
+    PUBLISHED,
+    PUBLISHED_LANGUAGE_MODEL,
+    PUBLISHED_MARK,
+    PUBLISHED_MEANING,
+    PUBLISHED_N_TEST,
+    capitalised,
+    duration,
+    interval,
+    marked,
+    model_label,
+    model_rank,
+    number,
+    pretraining_genome,
+    protocol_label,
+    protocols,
+)
+from genomic_ulmfit.reports.prose import genome_sentence, leakage_sentences, machine_sentence
+from genomic_ulmfit.reports.results import METRICS, Metric, StudyResults, Summary
+
+# What fits into 80 columns.
+_TERMINAL_COLUMNS = {
+    "model",
+    "accuracy",
+    "MCC",
+    "AUROC",
+    "time",
+    "comparison",
+    "protocol",
+    "difference",
+    "bits per base",
+    "loss (nats per token)",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in a table: a value and, smaller, its interval."""
+
+    text: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A line of a table; `published` marks numbers that are the seed's and not this study's."""
+
+    cells: tuple[Cell, ...]
+    published: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table before it has a form: the first column names the row, `n_text` columns are words."""
+
+    caption: str
+    header: tuple[str, ...]
+    rows: tuple[TableRow, ...]
+    note: str = ""
+    n_text: int = 1
+
+
+def result_table(results: StudyResults, protocol: str) -> Table:
+    """Return every model's scores on one protocol, and the seed's published numbers below.
+
+    Parameters
+    ----------
+    results : StudyResults
+    protocol : str
+        One that has a summary.
+
+    Returns
+    -------
+    Table
+    """
+    genome = results["genome"]
+    summaries = sorted(
+        (summary for summary in results["summary"] if summary["protocol"] == protocol),
+        key=lambda summary: model_rank(summary["model"]),
+    )
+    rows = [
+        TableRow(
+            (
+                Cell(model_label(summary["model"], genome)),
+                *(_metric_cell(summary, metric) for metric in METRICS),
+                Cell(f"{summary['n_test']:,}"),
+                Cell(str(summary["n_seeds"])),
+                Cell(duration(summary["seconds"])),
+            )
+        )
+        for summary in summaries
+    ]
+    mark = _published_mark(results)
+    rows += [
+        TableRow(
+            (
+                Cell(f"{row.label} ({mark})"),
+                *(Cell(number(row.values.get(metric))) for metric in METRICS),
+                Cell(f"{PUBLISHED_N_TEST:,}"),
+                Cell("1"),
+                Cell("–"),
+            ),
+            published=True,
+        )
+        for row in PUBLISHED
+    ]
+    note = (
+        "Mean over seeds with Student's t 95 % interval; a single seed has no interval. "
+        f"Time is per seed, without pretraining. {PUBLISHED_MEANING}"
+    )
+    if protocol in PROTOCOL_MEANINGS:
+        note = f"{capitalised(PROTOCOL_MEANINGS[protocol])}. {note}"
+    return Table(
+        caption=marked(
+            results,
+            f"promoter or not, {protocol_label(protocol)}, "
+            f"n = {min(summary['n_test'] for summary in summaries):,} test sequences",
+        ),
+        header=(
+            "model",
+            *(METRIC_LABELS[metric] for metric in METRICS),
+            "test sequences",
+            "seeds",
+            "time",
+        ),
+        rows=tuple(rows),
+        note=note,
+    )
+
+
+def _metric_cell(summary: Summary, metric: Metric) -> Cell:
+    value = summary[metric]
+    return Cell(number(value["mean"]), interval(value["low"], value["high"]))
+
+
+def _published_mark(results: StudyResults) -> str:
+    return PUBLISHED_MARK + (", real genome" if results["genome"]["simulated"] else "")
+
+
+def comparison_table(results: StudyResults) -> Table | None:
+    """Return the differences between models with their intervals, if any were computed."""
+    if not results["comparisons"]:
+        return None
+    genome = results["genome"]
+    rows = []
+    for comparison in results["comparisons"]:
+        low, high = comparison["low"], comparison["high"]
+        if low is None or high is None:
+            verdict = "no interval"
+        else:
+            verdict = "yes" if low > 0 or high < 0 else "no"
+        rows.append(
+            TableRow(
+                (
+                    Cell(
+                        f"{model_label(comparison['a'], genome)} − "
+                        f"{model_label(comparison['b'], genome)}"
+                    ),
+                    Cell(protocol_label(comparison["protocol"])),
+                    Cell(METRIC_LABELS.get(comparison["metric"], comparison["metric"])),
+                    Cell(
+                        number(comparison["difference"], sign=True), interval(low, high, sign=True)
+                    ),
+                    Cell(verdict),
+                )
+            )
+        )
+    methods = dict.fromkeys(comparison["method"] for comparison in results["comparisons"])
+    return Table(
+        caption=marked(results, "how far apart the models are"),
+        header=("comparison", "protocol", "metric", "difference", "interval excludes 0"),
+        rows=tuple(rows),
+        note=f"95 % intervals: {'; '.join(methods)}.",
+        n_text=3,
+    )
+
+
+def language_model_table(results: StudyResults) -> Table | None:
+    """Return the language model's scores beside what needs no network, if one was trained."""
+    facts = results["language_model"]
+    if facts is None:
+        return None
+    nats_per_bit = facts["loss"] / facts["bits_per_base"]
+    rows = [
+        TableRow(
+            (
+                Cell(f"{pretraining_genome(results['genome'])} genome language model"),
+                Cell(number(facts["bits_per_base"])),
+                Cell(number(facts["loss"])),
+                Cell(number(facts["accuracy"])),
+                Cell(number(facts["perplexity"], 2)),
+                Cell(str(facts["epochs"])),
+                Cell(f"{facts['tokens'] / 1e6:,.1f} M"),
+                Cell(duration(facts["seconds"])),
+            )
+        )
+    ]
+    rows += [
+        _reference_row(f"Markov model, order {order}", bits, nats_per_bit)
+        for order, bits in sorted(
+            facts["markov_bits_per_base"].items(), key=lambda item: int(item[0])
+        )
+    ]
+    rows.append(
+        _reference_row(
+            "informed random (every new base equally likely)",
+            facts["informed_random_bits_per_base"],
+            nats_per_bit,
+        )
+    )
+    published = PUBLISHED_LANGUAGE_MODEL
+    loss = published["loss"]
+    mark = _published_mark(results)
+    rows.append(
+        TableRow(
+            (
+                Cell(f"E. coli language model ({mark})"),
+                Cell(number(loss / (published["stride"] * math.log(2)))),
+                Cell(number(loss)),
+                Cell(number(published["accuracy"])),
+                Cell(number(math.exp(loss), 2)),
+                Cell(str(published["epochs"])),
+                Cell("–"),
+                Cell("–"),
+            ),
+            published=True,
+        )
+    )
+    return Table(
+        caption=marked(results, "language model on held-out sequence"),
+        header=(
+            "model",
+            "bits per base",
+            "loss (nats per token)",
+            "accuracy",
+            "perplexity",
+            "epochs",
+            "tokens read",
+            "time",
+        ),
+        rows=tuple(rows),
+        note=(
+            "Lower bits per base, loss and perplexity are better. Markov models count the same "
+            "training sequence and are scored on the same held-out sequence."
+        ),
+    )
+
+
+def _reference_row(name: str, bits: float, nats_per_bit: float) -> TableRow:
+    loss = bits * nats_per_bit
+    return TableRow(
+        (
+            Cell(name),
+            Cell(number(bits)),
+            Cell(number(loss)),
+            Cell("–"),
+            Cell(number(math.exp(loss), 2)),
+            Cell("–"),
+            Cell("–"),
+            Cell("–"),
+        )
+    )
+
+
+def all_tables(results: StudyResults) -> list[Table]:
+    """Return every table the results have: one per protocol, comparisons, language model."""
+    tables = [result_table(results, protocol) for protocol in protocols(results)]
+    optional = (comparison_table(results), language_model_table(results))
+    return tables + [table for table in optional if table is not None]
+
+
+def markdown_table(results: StudyResults) -> str:
+    """Write all tables as Markdown: the text of `table.md`.
+
+    Parameters
+    ----------
+    results : StudyResults
+
+    Returns
+    -------
+    str
+        One table per protocol with the seed's published numbers below this study's, then
+        comparisons, the language model, leakage, and the command that makes it all again. On a
+        simulated genome the title and every table's caption say so.
+    """
+    parts = [f"# {_plain(marked(results, results['title']))}", _plain(genome_sentence(results))]
+    for table in all_tables(results):
+        parts += [f"**{_plain(capitalised(table.caption))}**", _markdown(table)]
+        if table.note:
+            parts.append(_plain(table.note))
+    leakage = leakage_sentences(results)
+    if leakage:
+        parts += ["**Leakage**", "\n".join(f"- {_plain(sentence)}" for sentence in leakage)]
+    if results["notes"]:
+        parts += ["**Notes**", "\n".join(f"- {_plain(note)}" for note in results["notes"])]
+    parts += [
+        "**To make this again**",
+        f"```\n{results['command']}\n```",
+        _plain(machine_sentence(results)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _plain(text: str) -> str:
+    # A genome's name comes from a file somebody else wrote and must not become markup.
+    for character in "\\|<`*":
+        text = text.replace(character, f"\\{character}")
+    return " ".join(text.split())
+
+
+def _markdown(table: Table) -> str:
+    rule = ["---" if column < table.n_text else "---:" for column in range(len(table.header))]
+    lines = [list(table.header), rule]
+    for row in table.rows:
+        cells = [_plain(f"{cell.text} {cell.detail}".rstrip()) for cell in row.cells]
+        lines.append([f"*{cells[0]}*", *cells[1:]] if row.published else cells)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def print_results(results: StudyResults, console: Console) -> None:
+    """Print the tables to a terminal, with the metrics that fit one.
+
+    Parameters
+    ----------
+    results : StudyResults
+    console : rich.console.Console
+        Where to print; results belong on standard output.
+    """
+    for table in all_tables(results):
+        console.print(_rich(table, results["genome"]["simulated"]))
+    for sentence in leakage_sentences(results):
+        console.print(Text(sentence))
+    if results["genome"]["simulated"]:
+        console.print(Text(genome_sentence(results), style="bold red"))
+
+
+def _rich(table: Table, simulated: bool) -> RichTable:
+    kept = [column for column, name in enumerate(table.header) if name in _TERMINAL_COLUMNS]
+    printed = RichTable(
+        box=box.SIMPLE_HEAD,
+        title=Text(capitalised(table.caption), style="bold red" if simulated else "bold"),
+        title_justify="left",
+        caption=Text(table.note, style="dim"),
+        caption_justify="left",
+    )
+    for column in kept:
+        if column < table.n_text:
+            printed.add_column(Text(table.header[column]), overflow="fold")
+        else:
+            # An interval broken over two lines cannot be read; the words give way instead.
+            width = max(
+                len(line)
+                for row in table.rows
+                for line in (row.cells[column].text, row.cells[column].detail)
+            )
+            printed.add_column(Text(table.header[column]), justify="right", min_width=width)
+    for row in table.rows:
+        cells = (row.cells[column] for column in kept)
+        lines = (Text(f"{cell.text}\n{cell.detail}".rstrip()) for cell in cells)
+        printed.add_row(*lines, style="dim italic" if row.published else None)
+    return printed

@@ -1,0 +1,1 @@
+"""Whole experiments from genome to report, resumable."""

@@ -1,0 +1,56 @@
+"""Scoring a trained classifier on the labelled sequences of a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from genomic_ulmfit.data.tables import read_labelled
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.evaluation.metrics import Evaluation, evaluate_predictions
+from genomic_ulmfit.models.prediction import predict_probabilities
+from genomic_ulmfit.models.store import load_classifier
+from genomic_ulmfit.training.finetuning_job import encode_all, targets_of
+
+
+def evaluate_file(
+    model_folder: str | Path, table_path: str | Path, split: str | None = None, seed: int = 0
+) -> Evaluation:
+    """Predict a file's sequences and compare with its labels.
+
+    Parameters
+    ----------
+    model_folder : path-like
+        Folder of a classifier.
+    table_path : path-like
+        Labelled sequences.
+    split : str, optional
+        Use the rows of this split only; by default test where there is a split column, else
+        all rows.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    InputError
+        If no row is of the split, or a label is none of the model's.
+    """
+    model = load_classifier(model_folder)
+    table = read_labelled(table_path, min_length=model.config.encoder.tokenizer.k)
+    if split is None and "split" in table:
+        split = "test"
+    if split is not None:
+        if "split" not in table:
+            raise InputError(f"--split {split}: {table_path} has no split column; leave it out.")
+        found = sorted(set(table["split"]))
+        table = table[table["split"] == split]
+        if table.empty:
+            raise InputError(
+                f"--split {split}: {table_path} has no such rows; it has {', '.join(found)}."
+            )
+    targets = targets_of(table["label"], model.config)
+    probabilities = predict_probabilities(model, encode_all(table))
+    return evaluate_predictions(targets, probabilities, model.config.classes, seed=seed)

@@ -1,0 +1,1 @@
+"""Language-model pretraining and ULMFiT fine-tuning, on Lightning."""

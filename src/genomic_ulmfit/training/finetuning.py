@@ -1,0 +1,320 @@
+"""Training a classifier the ULMFiT way (Howard & Ruder 2018, arXiv:1801.06146, section 3.3).
+
+Gradual unfreezing from the top, learning rates that fall from layer to layer downwards, and a
+one-cycle schedule of rate and momentum in each stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import lightning as L
+import numpy as np
+import numpy.typing as npt
+import torch
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from genomic_ulmfit.data.batches import Batch, ShuffledBatches, TokenizedSequences
+from genomic_ulmfit.dna.alphabet import Codes
+from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
+from genomic_ulmfit.models.config import CLASSIFIER_DROPOUTS
+from genomic_ulmfit.models.language_model import LanguageModel
+from genomic_ulmfit.models.precision import autocast, best_precision
+from genomic_ulmfit.models.prediction import predict_probabilities
+from genomic_ulmfit.training.lightning_setup import Progress, fit, make_trainer
+
+LAYER_DECAY = 2.6
+"""Each layer's learning rate is that of the layer above divided by this (section 3.2)."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of gradual unfreezing.
+
+    Parameters
+    ----------
+    layers : int or None
+        LSTM layers that are trained below the head, counted from the top; None for all of
+        them and the embedding.
+    epochs : int
+    learning_rate : float
+        Peak, for the head.
+    """
+
+    layers: int | None
+    epochs: int
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class FineTuningRecipe:
+    """How a classifier is trained.
+
+    Parameters
+    ----------
+    stages : tuple of Stage
+    dropout : float
+        Multiplier on `CLASSIFIER_DROPOUTS`.
+    batch_size : int
+    weight_decay : float
+        AdamW's.
+    layer_decay : float
+        1 trains all layers at the head's rate, as random weights need.
+    """
+
+    stages: tuple[Stage, ...]
+    dropout: float
+    batch_size: int = 64
+    weight_decay: float = 0.01
+    layer_decay: float = LAYER_DECAY
+
+
+NAIVE = FineTuningRecipe(stages=(Stage(None, 8, 2e-3),), dropout=0.2, layer_decay=1.0)
+"""From random weights: all layers at once."""
+
+PRETRAINED = FineTuningRecipe(
+    stages=(
+        Stage(0, 3, 1e-2),
+        Stage(1, 1, 5e-3),
+        Stage(2, 1, 4e-3),
+        Stage(None, 4, 3e-3),
+    ),
+    dropout=0.4,
+)
+"""From an encoder: head, last layer, last two, everything."""
+
+CACHE_LIMIT = 2 << 30
+"""Bytes that the outputs of frozen layers may take; beyond, they are computed again each epoch."""
+
+
+class _FineTuningTask(L.LightningModule):
+    """One stage."""
+
+    def __init__(
+        self,
+        model: Classifier,
+        recipe: FineTuningRecipe,
+        stage: Stage,
+        targets: Tensor,
+        cache: Tensor | None,
+        total_steps: int,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.recipe = recipe
+        self.stage = stage
+        self.targets = targets
+        self.cache = cache
+        self.total_steps = total_steps
+        self.losses: list[float] = []
+
+    @property
+    def frozen(self) -> int:
+        """How many LSTM layers stay as they are."""
+        return n_frozen(self.model, self.stage)
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        if self.cache is not None:
+            x = self.cache[: len(batch.tokens), batch.rows.cpu()].to(batch.tokens.device)
+        else:
+            x = frozen_output(self.model, self.frozen, batch.tokens)
+        logits = self.model.forward_from(self.frozen, x, batch.lengths, batch.codes)
+        targets = self.targets[batch.rows.cpu()].to(logits.device)
+        loss = F.cross_entropy(logits.float(), targets)
+        self.losses.append(loss.item())
+        self.log("loss", float(np.mean(self.losses[-20:])), prog_bar=True)
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        groups: list[dict[str, Any]] = [
+            {"params": parameters, "lr": self.stage.learning_rate / self.recipe.layer_decay**depth}
+            for depth, parameters in enumerate(self._groups())
+        ]
+        optimizer = torch.optim.AdamW(groups, weight_decay=self.recipe.weight_decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer,
+            max_lr=[group["lr"] for group in groups],
+            total_steps=self.total_steps,
+            pct_start=0.25,
+            base_momentum=0.7,
+            max_momentum=0.8,
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _groups(self) -> list[list[nn.Parameter]]:
+        """Trained parameters: head first, then the layers from the top down."""
+        encoder = self.model.encoder
+        inside = {id(p) for p in encoder.parameters()}
+        groups = [[p for p in self.model.parameters() if id(p) not in inside]]
+        for layer in reversed(encoder.layers[self.frozen :]):
+            groups.append(list(layer.parameters()))
+        if self.stage.layers is None:
+            groups.append(list(encoder.embedding.parameters()))
+        return groups
+
+
+def n_frozen(model: Classifier, stage: Stage) -> int:
+    """Return how many of the model's LSTM layers a stage leaves alone."""
+    depth = len(model.encoder.layers)
+    return 0 if stage.layers is None else max(0, depth - stage.layers)
+
+
+def frozen_output(model: Classifier, frozen: int, tokens: Tensor) -> Tensor:
+    """Return the embedding, or the output of the last frozen layer, shape (time, batch, width).
+
+    Frozen layers run without dropout, so their output is the same in every epoch.
+    """
+    encoder = model.encoder
+    if frozen == 0:
+        return encoder.embed(tokens)
+    training = encoder.training
+    encoder.eval()
+    with torch.no_grad():
+        x = encoder.embed(tokens)
+        for index in range(frozen):
+            x, _ = encoder.run_layer(index, x)
+    encoder.train(training)
+    return x
+
+
+def _cached_output(
+    model: Classifier, frozen: int, sequences: TokenizedSequences, precision: str
+) -> Tensor | None:
+    """Return frozen layers' output for all sequences, shape (time, sequences, width)."""
+    time = max(map(len, sequences.tokens))
+    width = model.config.encoder.layer_sizes()[frozen - 1][1]
+    if frozen == 0 or time * len(sequences) * width * 2 > CACHE_LIMIT:
+        return None
+    cache = torch.zeros(time, len(sequences), width, dtype=torch.bfloat16)
+    device = next(model.parameters()).device
+    with autocast(precision):
+        for batch in sequences.in_order_of_length(256):
+            output = frozen_output(model, frozen, batch.tokens.to(device))
+            cache[: len(output), batch.rows] = output.to(cache)
+    return cache
+
+
+class _Curve(Callback):
+    """Writes down losses and validation accuracy after every epoch."""
+
+    def __init__(
+        self,
+        name: str,
+        points: list[dict[str, Any]],
+        valid: tuple[Sequence[Codes], npt.NDArray[np.intp]] | None,
+        precision: str,
+    ) -> None:
+        self.name = name
+        self.points = points
+        self.valid = valid
+        self.precision = precision
+
+    def on_train_epoch_end(self, trainer: L.Trainer, task: L.LightningModule) -> None:
+        assert isinstance(task, _FineTuningTask)
+        before = self.points[-1] if self.points else {"step": 0, "epoch": 0}
+        steps = len(task.losses)
+        point: dict[str, Any] = {
+            "step": before["step"] + steps,
+            "epoch": before["epoch"] + 1,
+            "stage": self.name,
+            "train_loss": float(np.mean(task.losses)),
+            "valid_loss": None,
+            "valid_accuracy": None,
+        }
+        task.losses.clear()
+        if self.valid is not None:
+            codes, targets = self.valid
+            probabilities = predict_probabilities(task.model, codes, precision=self.precision)
+            task.model.train()
+            of_target = probabilities[np.arange(len(targets)), targets]
+            point["valid_loss"] = float(-np.log(np.maximum(of_target, 1e-12)).mean())
+            point["valid_accuracy"] = float((probabilities.argmax(1) == targets).mean())
+        self.points.append(point)
+
+
+def fine_tune(
+    codes: Sequence[Codes],
+    targets: npt.NDArray[np.intp],
+    config: ClassifierConfig,
+    recipe: FineTuningRecipe,
+    *,
+    encoder: LanguageModel | None = None,
+    valid: tuple[Sequence[Codes], npt.NDArray[np.intp]] | None = None,
+    seed: int = 0,
+    precision: str | None = None,
+    progress: bool = True,
+) -> tuple[Classifier, list[dict[str, Any]]]:
+    """Train a classifier.
+
+    Parameters
+    ----------
+    codes : sequence of numpy.ndarray of uint8
+        Training sequences.
+    targets : numpy.ndarray of int, shape (len(codes),)
+        Index of each sequence's class.
+    config : ClassifierConfig
+    recipe : FineTuningRecipe
+    encoder : LanguageModel, optional
+        Pretrained weights; random ones if not given.
+    valid : (codes, targets), optional
+        Watched, not learnt from: it fills in the curve and changes nothing.
+    seed : int
+        Of weights, dropout and batches.
+    precision : {"bf16", "fp32"}, optional
+        Probed if not given.
+    progress : bool
+        Whether to draw progress bars on standard error.
+
+    Returns
+    -------
+    model : Classifier
+        In evaluation mode.
+    curve : list of dict
+        After each epoch: ``step``, ``epoch``, ``stage``, ``train_loss``, ``valid_loss``,
+        ``valid_accuracy``.
+    """
+    precision = precision or best_precision()
+    L.seed_everything(seed, verbose=False)
+    model = Classifier(config, CLASSIFIER_DROPOUTS.scaled(recipe.dropout))
+    if encoder is not None:
+        model.encoder.load_state_dict(encoder.encoder.state_dict())
+    sequences = TokenizedSequences.of(codes, config.encoder.tokenizer)
+    batches = ShuffledBatches(sequences, recipe.batch_size, seed)
+    curve: list[dict[str, Any]] = []
+    for number, stage in enumerate(recipe.stages, start=1):
+        name = stage_name(stage)
+        frozen = n_frozen(model, stage)
+        for parameter in model.encoder.parameters():
+            parameter.requires_grad_(stage.layers is None)
+        for layer in model.encoder.layers[frozen:]:
+            layer.requires_grad_(True)
+        cache = _cached_output(model, frozen, sequences, precision) if frozen else None
+        task = _FineTuningTask(
+            model.train(),
+            recipe,
+            stage,
+            torch.from_numpy(targets.astype(np.int64)),
+            cache,
+            total_steps=stage.epochs * len(batches),
+        )
+        trainer = make_trainer(
+            precision,
+            max_epochs=stage.epochs,
+            callbacks=[
+                Progress(f"Stage {number}/{len(recipe.stages)}: {name}", progress),
+                _Curve(name, curve, valid, precision),
+            ],
+        )
+        fit(trainer, task, batches)
+    return model.cpu().eval(), curve
+
+
+def stage_name(stage: Stage) -> str:
+    """Describe a stage in words."""
+    if stage.layers is None:
+        return "all layers"
+    return {0: "head", 1: "last layer"}.get(stage.layers, f"last {stage.layers} layers")

@@ -1,0 +1,234 @@
+"""Promoter windows against slices of strings."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from genomic_ulmfit.data.promoters import COLUMNS, OTHER, PROMOTER, TRIM, promoter_table
+from genomic_ulmfit.dna.alphabet import encode
+from genomic_ulmfit.dna.genome import Contig, Gene, Genome
+from genomic_ulmfit.dna.readers import read_genome
+from genomic_ulmfit.errors import InputError
+
+K12 = (
+    Path(os.environ.get("GENOMIC_ULMFIT_DATA", Path(__file__).parents[2].parent / "shared"))
+    / "genomes"
+    / "NC_000913.3.gbk.gz"
+)
+
+
+def random_dna(length: int, seed: int) -> str:
+    return "".join(random.Random(seed).choices("ACGT", k=length))
+
+
+def reverse_complement(sequence: str) -> str:
+    return sequence[::-1].translate(str.maketrans("ACGTN", "TGCAN"))
+
+
+def genome_of(sequence: str, *genes: Gene, circular: bool = True, name: str = "c1") -> Genome:
+    return Genome("test", (Contig(name, encode(sequence), circular, genes),))
+
+
+def read(sequence: str, start: int, end: int, strand: str) -> str:
+    """Cut a window out of a circular sequence, one base after the other."""
+    window = "".join(sequence[i % len(sequence)] for i in range(start, end))
+    return window if strand == "+" else reverse_complement(window)
+
+
+def positives(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["label"] == PROMOTER]
+
+
+def negatives(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["label"] == OTHER]
+
+
+def test_columns_and_order() -> None:
+    sequence = random_dna(2000, 0)
+    genome = genome_of(sequence, Gene("first", 200, 700, 1), Gene("second", 900, 1500, -1))
+    table = promoter_table(genome)
+    assert tuple(table.columns) == COLUMNS
+    assert table["id"].tolist() == ["promoter_1", "promoter_2", "coding_1", "coding_2"]
+    assert table["label"].tolist() == [1, 1, 0, 0]
+    assert table["gene"].tolist() == ["first", "second"] * 2
+    assert table["strand"].tolist() == ["+", "-"] * 2
+    assert set(table["contig"]) == {"c1"}
+    assert set(table["contig_length"]) == {2000}
+    assert table.attrs["notes"] == []
+
+
+def test_window_around_the_start_codon_on_either_strand() -> None:
+    upstream, body = random_dna(100, 1), "ATG" + random_dna(297, 2)
+    unit = upstream + body
+    sequence = random_dna(50, 3) + unit + random_dna(50, 4) + reverse_complement(unit) + "A" * 50
+    genome = genome_of(sequence, Gene("plus", 150, 450, 1), Gene("minus", 500, 800, -1))
+    windows = positives(promoter_table(genome))
+    assert windows["sequence"].tolist() == [unit[:150], unit[:150]]
+    assert windows[["start", "end"]].to_numpy().tolist() == [[50, 200], [750, 900]]
+
+
+def test_negative_downstream_stops_before_the_start_codon() -> None:
+    sequence = random_dna(600, 1)
+    genome = genome_of(sequence, Gene("plus", 150, 500, 1), Gene("minus", 150, 500, -1))
+    windows = positives(promoter_table(genome, upstream=100, downstream=-12))
+    assert windows["sequence"].tolist() == [
+        sequence[50:138],
+        reverse_complement(sequence[512:600]),
+    ]
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_windows_equal_slices_of_a_string(data: st.DataObject) -> None:
+    length = data.draw(st.integers(300, 500))
+    sequence = random_dna(length, data.draw(st.integers(0, 9)))
+    genes = [
+        Gene(f"g{i}", start, start + data.draw(st.integers(3, length)), strand)
+        for i, (start, strand) in enumerate(
+            data.draw(
+                st.lists(
+                    st.tuples(st.integers(0, length - 1), st.sampled_from((1, -1))),
+                    min_size=1,
+                    max_size=6,
+                )
+            )
+        )
+    ]
+    # One with room for a negative, wherever the others lie.
+    genes.append(Gene("roomy", 10, 290, -1))
+    upstream, downstream = data.draw(st.integers(10, 40)), data.draw(st.integers(5, 40))
+    size = upstream + downstream
+    table = promoter_table(
+        genome_of(sequence, *genes), upstream, downstream, seed=data.draw(st.integers(0, 9))
+    )
+
+    by_name = {gene.name: gene for gene in genes}
+    assert positives(table)["gene"].tolist() == list(by_name)
+    assert negatives(table)["gene"].tolist() == [
+        gene.name for gene in genes if len(gene) - 2 * TRIM > size
+    ]
+    for row in table.itertuples():
+        gene = by_name[row.gene]
+        assert row.strand == "+-"[gene.strand < 0]
+        assert 0 <= row.start < length
+        assert row.end - row.start == size
+        assert row.sequence == read(sequence, row.start, row.end, row.strand)
+        if row.label == PROMOTER:
+            expected = gene.start - upstream if gene.strand > 0 else gene.end - downstream
+            assert (row.start - expected) % length == 0
+        else:
+            offset = (row.start - gene.start) % length
+            assert TRIM <= offset <= len(gene) - TRIM - size
+
+
+def test_every_place_inside_a_gene_can_be_drawn_and_no_other() -> None:
+    # 151 bases are left after trimming: two places.
+    genome = genome_of(random_dna(251, 0), *[Gene("g", 0, 251, 1)] * 60)
+    assert set(negatives(promoter_table(genome))["start"]) == {50, 51}
+
+
+def test_exactly_a_window_left_after_trimming_is_too_short() -> None:
+    genome = genome_of(random_dna(1000, 0), Gene("no", 0, 250, 1), Gene("yes", 300, 551, 1))
+    table = promoter_table(genome)
+    assert negatives(table)["gene"].tolist() == ["yes"]
+    assert table.attrs["notes"] == [
+        "1 CDS gave no coding window: too short for 150 bases after trimming 50 from either end."
+    ]
+
+
+def test_seed_moves_negatives_only() -> None:
+    genome = genome_of(random_dna(5000, 0), *(Gene(f"g{i}", i, i + 900, 1) for i in range(20)))
+    first, again, other = (promoter_table(genome, seed=seed) for seed in (0, 0, 1))
+    assert first.equals(again)
+    assert positives(first).equals(positives(other))
+    assert not negatives(first).equals(negatives(other))
+
+
+def test_windows_off_a_linear_contig_are_counted() -> None:
+    genome = genome_of(
+        random_dna(1000, 0),
+        Gene("front", 99, 600, 1),
+        Gene("fits", 100, 600, 1),
+        Gene("back", 300, 901, -1),
+        circular=False,
+    )
+    table = promoter_table(genome)
+    assert positives(table)["gene"].tolist() == ["fits"]
+    assert table.attrs["notes"] == [
+        "2 CDS gave no promoter window: it would run off the end of its contig."
+    ]
+
+
+def test_open_starts_are_counted_and_keep_their_coding_window() -> None:
+    genome = genome_of(
+        random_dna(2000, 0),
+        Gene("open", 100, 900, 1, start_known=False),
+        Gene("known", 1000, 1900, 1),
+    )
+    table = promoter_table(genome)
+    assert positives(table)["gene"].tolist() == ["known"]
+    assert negatives(table)["gene"].tolist() == ["open", "known"]
+    assert table.attrs["notes"] == [
+        "1 CDS gave no promoter window: the annotation leaves their start open."
+    ]
+
+
+def test_ambiguous_windows_are_dropped_and_counted() -> None:
+    sequence = random_dna(3000, 0)
+    sequence = sequence[:150] + "N" + sequence[151:1250] + "R" * 200 + sequence[1450:]
+    genome = genome_of(
+        sequence,
+        Gene("upstream", 200, 800, 1),
+        Gene("inside", 1100, 1600, 1),
+        Gene("clean", 1800, 2900, 1),
+    )
+    table = promoter_table(genome)
+    assert positives(table)["gene"].tolist() == ["inside", "clean"]
+    assert negatives(table)["gene"].tolist() == ["upstream", "clean"]
+    assert table.attrs["notes"] == [
+        "1 promoter windows were left out: they hold ambiguous bases.",
+        "1 coding windows were left out: they hold ambiguous bases or leave their contig.",
+    ]
+
+
+def test_genes_are_numbered_through_all_contigs() -> None:
+    contigs = tuple(
+        Contig(name, encode(random_dna(900, i)), True, (Gene("same", 200, 800, 1),))
+        for i, name in enumerate(("c1", "c2"))
+    )
+    table = promoter_table(Genome("test", contigs))
+    assert table["id"].is_unique
+    assert table["contig"].tolist() == ["c1", "c2", "c1", "c2"]
+
+
+@pytest.mark.parametrize(
+    ("genes", "arguments", "message"),
+    [
+        ((), {}, "no CDS is annotated"),
+        ((Gene("g", 200, 900, 1),), {"upstream": -1}, "upstream: got -1"),
+        ((Gene("g", 200, 900, 1),), {"upstream": 20, "downstream": -6}, "windows of 14 bases"),
+        ((Gene("g", 200, 400, 1),), {}, "none of 1 CDS gives a coding window. 1 CDS"),
+        ((Gene("g", 200, 900, 1, False),), {}, "none of 1 CDS gives a promoter window. 1 CDS"),
+    ],
+)
+def test_unusable_input(genes: tuple[Gene, ...], arguments: dict[str, int], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        promoter_table(genome_of(random_dna(1000, 0), *genes), **arguments)
+
+
+def test_counts_on_e_coli() -> None:
+    if not K12.exists():
+        pytest.skip(f"{K12} is not there")
+    table = promoter_table(read_genome(K12))
+    assert len(positives(table)) == 4319
+    assert len(negatives(table)) == 4003
+    assert set(table["sequence"].str.len()) == {150}
+    starts = positives(table)["sequence"].str[100:103].value_counts(normalize=True)
+    assert starts["ATG"] > 0.85

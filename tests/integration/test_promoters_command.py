@@ -1,0 +1,117 @@
+"""`genomic-ulmfit data promoters`, run as a user runs it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from genomic_ulmfit.data.splits import leakage
+from genomic_ulmfit.data.tables import read_labelled
+from genomic_ulmfit.dna.simulate import simulate_genome, write_genbank
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "genomic_ulmfit", "data", "promoters", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def genbank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("genome") / "simulated.gbk"
+    write_genbank(simulate_genome(n_genes=150, seed=0), path)
+    return path
+
+
+def refused(*arguments: object) -> str:
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+    return result.stderr
+
+
+def test_strict_is_the_default(genbank: Path, tmp_path: Path) -> None:
+    out = tmp_path / "made" / "promoters.csv"
+    result = run(genbank, "--out", out)
+    assert result.returncode == 0, result.stderr
+    assert list(out.parent.iterdir()) == [out]
+
+    table = read_labelled(out, min_length=150, require_classes=True)
+    assert {"id", "sequence", "label", "split", "contig", "start", "end", "strand", "gene"} < set(
+        table.columns
+    )
+    assert table["cluster"].dtype.kind == "i"
+    assert set(table["sequence"].str.len()) == {150}
+    assert leakage(table).total == 0
+
+    assert "SIMULATED GENOME" in result.stdout
+    assert str(out) in result.stdout
+    for name, rows in table.groupby("split"):
+        sizes = [(rows["label"] == label).sum() for label in (1, 0)]
+        line = next(line for line in result.stdout.splitlines() if f"│ {name}" in line)
+        assert [int(cell) for cell in line.split("│")[2:5]] == [*sizes, len(rows)]
+    assert "strict (written)" in result.stdout
+    assert "│ seed " in result.stdout
+    assert "Note: The test has" in result.stderr
+
+
+def test_seed_protocol_window_and_gzip(genbank: Path, tmp_path: Path) -> None:
+    out = tmp_path / "promoters.csv.gz"
+    result = run(
+        *(genbank, "--out", out, "--protocol", "seed"),
+        *("--upstream", 80, "--downstream", -12, "--seed", 3),
+    )
+    assert result.returncode == 0, result.stderr
+    table = read_labelled(out)
+    assert set(table["sequence"].str.len()) == {68}
+    assert "seed (written)" in result.stdout
+    assert "strict" not in result.stdout
+    assert "maximal independent set" in result.stderr
+
+
+def test_same_seed_same_bytes_and_an_old_file_is_replaced(genbank: Path, tmp_path: Path) -> None:
+    outs = [tmp_path / f"{name}.csv" for name in ("first", "again", "other")]
+    outs[1].write_text("old\n" * 100_000)
+    for out, seed in zip(outs, (1, 1, 2), strict=True):
+        assert run(genbank, "--out", out, "--seed", seed).returncode == 0
+    first, again, other = (out.read_bytes() for out in outs)
+    assert first == again
+    assert first != other
+
+
+def test_help_teaches_by_example() -> None:
+    result = run("--help")
+    assert result.returncode == 0
+    assert "genomic-ulmfit data promoters NC_000913.3.gbk.gz --out promoters.csv" in result.stdout
+
+
+def test_unusable_genomes(tmp_path: Path) -> None:
+    out = tmp_path / "promoters.csv"
+    assert "no such file" in refused(tmp_path / "absent.gbk", "--out", out)
+    bare = tmp_path / "bare.fa"
+    bare.write_text(">c1\n" + "ACGT" * 100 + "\n")
+    assert "no CDS is annotated" in refused(bare, "--out", out)
+    assert not out.exists()
+
+
+def test_the_genome_is_never_overwritten(genbank: Path) -> None:
+    before = genbank.read_bytes()
+    assert "is the genome itself" in refused(genbank, "--out", genbank)
+    assert genbank.read_bytes() == before
+
+
+def test_too_few_genes_for_a_split(tmp_path: Path) -> None:
+    genome = tmp_path / "few.gbk"
+    write_genbank(simulate_genome(n_genes=2, seed=0), genome)
+    out = tmp_path / "promoters.csv"
+    out.write_text("old")
+    assert "nothing left to train on" in " ".join(refused(genome, "--out", out).split())
+    assert out.read_text() == "old"

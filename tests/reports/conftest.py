@@ -1,0 +1,174 @@
+"""Made-up results of a study, with what each test needs to vary."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import (
+    average_precision_score,
+    matthews_corrcoef,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
+
+from genomic_ulmfit.reports.results import summarise
+
+SHIFTS = {
+    "naive": 3.0,
+    "e_coli_seed_head": 3.5,
+    "e_coli": 4.4,
+    "onehot_lr": 3.9,
+    "kmer_lr": 1.8,
+    "cnn": 3.8,
+}
+
+
+def _row(model: str, protocol: str, seed: int, labels: Any, values: Any) -> dict[str, Any]:
+    called = (values > 0.5).astype(int)
+    return {
+        "model": model,
+        "protocol": protocol,
+        "seed": seed,
+        "accuracy": float((called == labels).mean()),
+        "precision": float(precision_score(labels, called)),
+        "recall": float(recall_score(labels, called)),
+        "specificity": float(recall_score(1 - labels, 1 - called)),
+        "mcc": float(matthews_corrcoef(labels, called)),
+        "auroc": float(roc_auc_score(labels, values)),
+        "auprc": float(average_precision_score(labels, values)),
+        "n_test": len(labels),
+        "seconds": 0.3 if model.endswith("_lr") else 400.0 + 10 * seed,
+    }
+
+
+def _curve(model: str, protocol: str, seed: int) -> dict[str, Any]:
+    stages = ["head", "last", "two", "all"] if model.startswith("e_coli") else ["all"]
+    points = []
+    for epoch in range(1, 13):
+        points.append(
+            {
+                "step": epoch * 20,
+                "epoch": float(epoch),
+                "stage": stages[min((epoch - 1) // 3, len(stages) - 1)],
+                "train_loss": (0.7 if protocol == "strict" else 0.8) * math.exp(-epoch / 5) + 0.06,
+                "valid_loss": 0.65 * math.exp(-epoch / 4) + 0.08 + 0.005 * seed,
+                "valid_accuracy": 0.97
+                - 0.4 * math.exp(-epoch / 3)
+                - (0.002 if protocol == "strict" else 0.006) * seed,
+            }
+        )
+    return {"model": model, "protocol": protocol, "seed": seed, "points": points}
+
+
+def _language_model() -> dict[str, Any]:
+    return {
+        "name": "e_coli",
+        "epochs": 4,
+        "tokens": 16_700_000,
+        "seconds": 790.0,
+        "loss": 2.578,
+        "accuracy": 0.162,
+        "perplexity": math.exp(2.578),
+        "bits_per_base": 2.578 / (2 * math.log(2)),
+        "informed_random_bits_per_base": 2.0,
+        "markov_bits_per_base": {"2": 1.958, "5": 1.931, "11": 1.915},
+        "curve": [
+            {
+                "tokens": 400_000 * step,
+                "train_loss": 2.60 + 0.35 * math.exp(-step / 6),
+                "valid_loss": 2.575 + 0.25 * math.exp(-step / 8) if step % 10 == 0 else None,
+            }
+            for step in range(1, 42)
+        ],
+    }
+
+
+def _study(seeds: tuple[int, ...] = (0, 1, 2), **genome: Any) -> tuple[Any, Any]:
+    rows, predictions = [], {}
+    for protocol, n_test in (("strict", 1200), ("seed", 830)):
+        for model, shift in SHIFTS.items():
+            runs = []
+            for seed in seeds:
+                rng = np.random.default_rng([seed, len(model), n_test])
+                labels = np.arange(n_test) % 2
+                logits = (shift + 0.15 * rng.standard_normal()) * (
+                    labels - 0.5
+                ) + rng.standard_normal(n_test)
+                values = 1 / (1 + np.exp(-shift * logits))
+                runs.append((labels, values))
+                rows.append(_row(model, protocol, seed, labels, values))
+            predictions[model, protocol] = runs
+    comparisons = [
+        {
+            "a": "e_coli",
+            "b": other,
+            "protocol": "strict",
+            "metric": "accuracy",
+            "difference": difference,
+            "low": low,
+            "high": high,
+            "method": "paired bootstrap over test sequences",
+        }
+        for other, difference, low, high in (
+            ("naive", 0.051, 0.038, 0.064),
+            ("onehot_lr", 0.011, -0.002, 0.024),
+        )
+    ]
+    results = {
+        "title": "Promoters of one genome, with and without pretraining",
+        "command": "genomic-ulmfit reproduce --genome genome.gbk --out results --seeds 3",
+        "version": "0.1.0",
+        "created": "2025-01-02T03:04:05+00:00",
+        "preset": "small",
+        "seeds": list(seeds),
+        "genome": {
+            "name": "NC_000913.3",
+            "organism": "Escherichia coli str. K-12 substr. MG1655",
+            "n_bases": 4_641_652,
+            "n_genes": 4319,
+            "sha256": "0123456789abcdef" * 4,
+            "simulated": False,
+            "source": "a file given by --genome",
+            **genome,
+        },
+        "machine": {"cpu": "a processor", "cores": 2, "precision": "bf16", "torch": "2.8.0"},
+        "rows": rows,
+        "summary": summarise(rows),
+        "comparisons": comparisons,
+        "leakage": {
+            "strict": {"test_sharing_15mer_with_train": 0, "n_test": 1200, "share": 0.0},
+            "seed": {"test_sharing_15mer_with_train": 83, "n_test": 830, "share": 0.1},
+        },
+        "language_model": _language_model(),
+        "curves": [
+            _curve(model, protocol, seed)
+            for model in ("naive", "e_coli", "e_coli_seed_head", "cnn")
+            for protocol in ("strict", "seed")
+            for seed in seeds
+        ],
+        "notes": ["Two genes were left out: their start codon is not known."],
+    }
+    return results, predictions
+
+
+@pytest.fixture
+def make_study() -> Callable[..., tuple[Any, Any]]:
+    """Make (results, predictions); keywords other than `seeds` replace facts of the genome."""
+    return _study
+
+
+@pytest.fixture
+def study() -> tuple[Any, Any]:
+    """Three seeds on a real genome."""
+    return _study()
+
+
+@pytest.fixture
+def simulated_study() -> tuple[Any, Any]:
+    """Two seeds on a simulated genome."""
+    return _study(seeds=(0, 1), name="simulated-0", organism="", simulated=True)
