@@ -273,6 +273,12 @@ def test_what_is_written_is_read_back(
     assert path.read_bytes() == first
 
 
+def test_a_gzipped_table_has_no_time_stamp(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv.gz"
+    write_table(pd.DataFrame({"sequence": ["AC"], "label": [1]}), path)
+    assert path.read_bytes()[4:8] == bytes(4)
+
+
 def test_a_failed_write_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from genomic_ulmfit.dna.alphabet import (
@@ -13,10 +13,14 @@ from genomic_ulmfit.dna.alphabet import (
 )
 from genomic_ulmfit.errors import InputError
 
+# A busy machine must not fail a test of what is computed.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 LETTERS = "ACGTU" + IUPAC_AMBIGUOUS
 sequences = st.text(alphabet=LETTERS + LETTERS.lower(), max_size=200)
 
 
+@unhurried
 @given(sequences)
 def test_encode_gives_each_letter_its_code(sequence):
     code = {"A": 0, "C": 1, "G": 2, "T": 3, "U": 3}
@@ -27,6 +31,7 @@ def test_encode_gives_each_letter_its_code(sequence):
     assert encode(sequence.encode()).tolist() == expected
 
 
+@unhurried
 @given(sequences)
 def test_decode_is_the_upper_case_dna_with_n_for_ambiguous(sequence):
     upper = sequence.upper().replace("U", "T")
@@ -34,6 +39,7 @@ def test_decode_is_the_upper_case_dna_with_n_for_ambiguous(sequence):
     assert decode(encode(sequence)) == expected
 
 
+@unhurried
 @given(st.text(alphabet="ACGTN", max_size=200))
 def test_reverse_complement_agrees_with_letters(sequence):
     expected = sequence[::-1].translate(str.maketrans("ACGT", "TGCA"))
@@ -42,6 +48,7 @@ def test_reverse_complement_agrees_with_letters(sequence):
     assert reverse_complement(reverse_complement(codes)).tolist() == codes.tolist()
 
 
+@unhurried
 @given(st.text(alphabet="ACGTN", max_size=50))
 def test_one_hot_marks_the_base_and_nothing_for_ambiguous(sequence):
     encoded = one_hot(encode(sequence))
@@ -57,6 +64,7 @@ def test_one_hot_keeps_leading_axes():
     assert np.array_equal(one_hot(codes)[1], one_hot(codes[1]))
 
 
+@unhurried
 @given(
     st.text(alphabet=LETTERS, max_size=30),
     st.sampled_from("EFILPQJOXZ*-. \n1é\0"),

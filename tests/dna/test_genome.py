@@ -1,10 +1,13 @@
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from genomic_ulmfit.dna.alphabet import decode, encode
 from genomic_ulmfit.dna.genome import Contig, Gene, Genome
 from genomic_ulmfit.errors import InputError
+
+# A busy machine must not fail a test of what is computed.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 dna = st.text(alphabet="ACGTN", min_size=1, max_size=40)
 
@@ -18,6 +21,7 @@ def slow_window(sequence, start, end, strand, circular):
     return letters if strand > 0 else letters[::-1].translate(str.maketrans("ACGT", "TGCA"))
 
 
+@unhurried
 @given(dna, st.integers(-90, 90), st.integers(0, 60), st.sampled_from([1, -1]), st.booleans())
 def test_window_agrees_with_picking_letters(sequence, start, span, strand, circular):
     contig = Contig("c", encode(sequence), circular)

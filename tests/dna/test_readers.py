@@ -5,13 +5,16 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from genomic_ulmfit.dna.alphabet import decode
 from genomic_ulmfit.dna.genome import Gene
 from genomic_ulmfit.dna.readers import read_fasta_records, read_genome
 from genomic_ulmfit.errors import InputError
+
+# A busy machine must not fail a test of what is computed.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 PROJECT = Path(__file__).resolve().parents[2]
 SEQUENCE = "ATGAAACCCGGGTTTTAACATCATCATGGGCCCAAATTTGGGCCCAAATTTACGTACGTT"
@@ -206,6 +209,7 @@ def test_fasta_records_refuse_genbank(tmp_path):
         list(read_fasta_records(path))
 
 
+@unhurried
 @given(
     st.dictionaries(
         st.text("abcXYZ019_.|", min_size=1, max_size=8),
@@ -419,6 +423,7 @@ def test_bad_genbank_is_refused(read, text, message):
         read(text)
 
 
+@unhurried
 @given(st.data())
 def test_a_damaged_genbank_is_read_or_refused_but_never_crashes(tmp_path_factory, data):
     text = genbank(

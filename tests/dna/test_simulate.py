@@ -3,7 +3,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from genomic_ulmfit.dna.alphabet import decode, encode
@@ -11,6 +11,9 @@ from genomic_ulmfit.dna.genome import Contig, Gene, Genome
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.dna.simulate import simulate_genome, write_genbank
 from genomic_ulmfit.errors import InputError
+
+# A busy machine must not fail a test of what is computed.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 STOPS = {"TAA", "TAG", "TGA"}
 
@@ -210,6 +213,7 @@ def test_the_same_genome_gives_the_same_file(tmp_path):
     assert unpacked == (tmp_path / "a.gbk").read_bytes()
 
 
+@unhurried
 @given(
     st.booleans(),
     st.lists(

@@ -1,11 +1,14 @@
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, encode, reverse_complement
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
 from genomic_ulmfit.errors import InputError
+
+# A busy machine must not fail a test of what is computed.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 tokenizers = st.integers(1, 7).flatmap(
     lambda k: st.builds(KmerTokenizer, st.just(k), st.integers(1, k))
@@ -27,6 +30,7 @@ def slow_tokens(codes, tokenizer, phase):
     return tokens
 
 
+@unhurried
 @given(tokenizers, code_lists(), st.integers(0, 9))
 def test_tokens_agree_with_reading_one_kmer_after_the_other(tokenizer, codes, phase):
     expected = slow_tokens(codes, tokenizer, phase)
@@ -42,6 +46,7 @@ def test_tokens_agree_with_reading_one_kmer_after_the_other(tokenizer, codes, ph
     assert array.tolist() == codes
 
 
+@unhurried
 @given(tokenizers, st.data(), st.integers(1, 5), st.integers(7, 40), st.integers(0, 3))
 def test_rows_of_an_array_are_read_one_by_one(tokenizer, data, n_rows, length, phase):
     assume(tokenizer.n_tokens(length, phase))
@@ -51,6 +56,7 @@ def test_rows_of_an_array_are_read_one_by_one(tokenizer, data, n_rows, length, p
     assert tokens.tolist() == [slow_tokens(codes, tokenizer, phase) for codes in rows]
 
 
+@unhurried
 @given(tokenizers, code_lists(highest=3))
 def test_the_token_before_and_the_new_bases_make_the_next_token(tokenizer, codes):
     assume(tokenizer.n_tokens(len(codes)) > 1)
@@ -61,6 +67,7 @@ def test_the_token_before_and_the_new_bases_make_the_next_token(tokenizer, codes
         assert (before * tokenizer.n_new + new) % 4**tokenizer.k == token
 
 
+@unhurried
 @given(st.integers(1, 7), code_lists())
 def test_the_other_strand_has_the_reverse_complement_of_each_kmer(k, codes):
     assume(len(codes) >= k)
@@ -73,6 +80,7 @@ def test_the_other_strand_has_the_reverse_complement_of_each_kmer(k, codes):
         assert tokenizer.to_kmer(int(other)) == complement
 
 
+@unhurried
 @given(st.text(alphabet="ACGT", min_size=1, max_size=7))
 def test_a_token_spells_its_kmer(kmer):
     tokenizer = KmerTokenizer(len(kmer), 1)

@@ -1,5 +1,6 @@
 import logging
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from sklearn.model_selection import cross_val_score
 
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, encode
 from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.evaluation import baselines
 from genomic_ulmfit.evaluation.baselines import BASELINES, count_kmers
 
 MOTIF = "TATAAT"
@@ -30,6 +32,13 @@ def planted(n, length=40, seed=0, at=None, spread=0):
         sequences.append(sequence)
         labels.append("promoter" if i % 2 else "coding")
     return sequences, labels
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_epochs():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(baselines, "_EPOCHS", 5)
+        yield
 
 
 @pytest.fixture(scope="module", params=list(BASELINES))
@@ -70,11 +79,14 @@ def test_reads_lower_case_and_ambiguous_bases(fitted):
     assert np.isfinite(model.predict_proba(["N" * 40])).all()
 
 
-@pytest.mark.parametrize("name", ["onehot_lr", "cnn"])
-def test_a_model_of_positions_refuses_other_lengths(name):
-    model = BASELINES[name](0).fit(*planted(40, at=12))
-    with pytest.raises(InputError, match=rf"{name}: sequence 2 has 41 bases.*length, here 40"):
-        model.predict_proba(["A" * 40, "A" * 41])
+def test_a_model_of_positions_refuses_other_lengths(fitted):
+    name, model = fitted
+    sequences = ["A" * 40, "A" * 41]
+    if name == "kmer_lr":
+        assert model.predict_proba(sequences).shape == (2, 2)
+    else:
+        with pytest.raises(InputError, match=rf"{name}: sequence 2 has 41 bases.*length, here 40"):
+            model.predict_proba(sequences)
 
 
 def test_one_hot_regression_refuses_to_learn_from_several_lengths():
@@ -102,7 +114,7 @@ def test_three_classes_with_integer_names_and_very_few_sequences(name):
 
 
 def test_another_seed_is_another_network_and_the_callers_random_numbers_stay():
-    sequences, labels = planted(40, at=12)
+    sequences, labels = planted(8, at=12)
     torch.manual_seed(11)
     expected = torch.rand(3)
     torch.manual_seed(11)
@@ -117,10 +129,19 @@ def test_the_network_trains_in_silence_and_leaves_logging_as_it_was(capfd, tmp_p
     level = logging.getLogger("lightning.pytorch").level
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        BASELINES["cnn"](0).fit(*planted(40, at=12))
+        BASELINES["cnn"](0).fit(*planted(8, at=12))
     assert capfd.readouterr() == ("", "")
     assert logging.getLogger("lightning.pytorch").level == level
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_network_ends_with_the_weights_of_its_best_epoch():
+    keep, layer = baselines._KeepBest(), torch.nn.Linear(1, 1)
+    for epoch, loss in enumerate([0.5, 0.3, 0.4]):
+        torch.nn.init.constant_(layer.weight, epoch)
+        keep.on_validation_end(SimpleNamespace(callback_metrics={"valid_loss": loss}), layer)
+    keep.on_train_end(SimpleNamespace(), layer)
+    assert layer.weight.item() == 1
 
 
 def test_works_in_cross_validation_and_can_be_cloned():

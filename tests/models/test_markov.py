@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from genomic_ulmfit.dna.alphabet import encode
@@ -68,6 +68,7 @@ class SlowMarkov:
 
 @settings(deadline=None, max_examples=60)
 @given(training_texts, training_texts, st.integers(0, 4))
+@example(["A"], ["AA"], 4)
 def test_equals_a_slow_dictionary_model(train, held_out, order):
     model = MarkovModel(order).fit(codes_of(train))
     slow = SlowMarkov(train)

@@ -156,19 +156,25 @@ def _study(seeds: tuple[int, ...] = (0, 1, 2), **genome: Any) -> tuple[Any, Any]
     return results, predictions
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_study() -> Callable[..., tuple[Any, Any]]:
     """Make (results, predictions); keywords other than `seeds` replace facts of the genome."""
     return _study
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def study() -> tuple[Any, Any]:
-    """Three seeds on a real genome."""
+    """Three seeds on a real genome; not to be changed."""
     return _study()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def simulated_study() -> tuple[Any, Any]:
-    """Two seeds on a simulated genome."""
+    """Two seeds on a simulated genome; not to be changed."""
     return _study(seeds=(0, 1), name="simulated-0", organism="", simulated=True)
+
+
+@pytest.fixture(scope="session")
+def single_study() -> tuple[Any, Any]:
+    """One seed on a real genome; not to be changed."""
+    return _study(seeds=(0,))

@@ -171,11 +171,12 @@ class ConvolutionalNetwork(Baseline):
             random_state=self.seed,
         )
         data = TensorDataset(*(torch.from_numpy(a) for a in (codes, lengths, targets)))
+        batch = min(_BATCH, len(held_in))
         # A handful of sequences would be one step per epoch, and a dozen steps teach nothing: an
         # epoch then goes round them several times.
         sampler = RandomSampler(
             held_in,
-            num_samples=max(len(held_in), _MIN_STEPS * _BATCH),
+            num_samples=max(len(held_in), _MIN_STEPS * batch),
             generator=torch.Generator().manual_seed(self.seed),
         )
         # The caller's random numbers go on as if nothing had been drawn here.
@@ -191,7 +192,7 @@ class ConvolutionalNetwork(Baseline):
             fit(
                 trainer,
                 self.model_,
-                DataLoader(Subset(data, held_in), batch_size=_BATCH, sampler=sampler),
+                DataLoader(Subset(data, held_in), batch_size=batch, sampler=sampler),
                 DataLoader(Subset(data, held_out), batch_size=512),
             )
 

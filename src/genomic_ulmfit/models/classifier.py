@@ -7,8 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from genomic_ulmfit.dna.alphabet import AMBIGUOUS
+from genomic_ulmfit.dna.alphabet import AMBIGUOUS, BASES
+from genomic_ulmfit.dna.tokenizer import KmerTokenizer
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
 from genomic_ulmfit.models.config import Dropouts, EncoderConfig
@@ -121,43 +123,63 @@ def concat_pool(hidden: Tensor, lengths: Tensor) -> Tensor:
 
 
 class PositionHead(nn.Module):
-    """Scores what stands where: a linear layer over one-hot bases and narrow hidden states.
+    """Scores what stands where: convolutions over hidden states and bases, never pooled.
 
     Pooling forgets position, but a motif's distance from the window's edge is evidence. Every
-    hidden state is projected to a few channels, and one linear layer with weights of its own
-    for every position reads those channels together with the bases themselves. With the
-    channels at zero this is logistic regression on one-hot bases.
+    hidden state is projected to a few channels and put beside the bases that its token brought
+    in; two convolutions find motifs in both, and a linear layer with weights of its own for
+    every position reads them. Another linear layer reads the bases themselves, so that the
+    head contains logistic regression on one-hot bases.
 
     Parameters
     ----------
     width : int
         Channels of the hidden states.
-    n_tokens, n_bases : int
-        Length of the sequences, in tokens and in bases.
+    tokenizer : KmerTokenizer
+    n_bases : int
+        Length of the sequences.
     n_classes : int
-    channels : int
-        Width of the projection.
     dropout : float
-        On the projected states and on the bases.
+        On bases and motifs.
     """
+
+    CHANNELS = 16
+    MOTIFS = (48, 32)
+    REACH = 5
 
     def __init__(
         self,
         width: int,
-        n_tokens: int,
+        tokenizer: KmerTokenizer,
         n_bases: int,
         n_classes: int,
-        channels: int = 16,
-        dropout: float = 0.3,
+        dropout: float = 0.4,
     ) -> None:
         super().__init__()
-        self.project = nn.Linear(width, channels)
+        self.tokenizer = tokenizer
+        inner, outer = self.MOTIFS
+        self.project = nn.Linear(width, self.CHANNELS)
+        self.find = nn.Sequential(
+            nn.Conv1d(
+                self.CHANNELS + tokenizer.stride * len(BASES),
+                inner,
+                self.REACH,
+                padding=self.REACH // 2,
+            ),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Conv1d(inner, outer, self.REACH, padding=self.REACH // 2, stride=2),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Dropout(dropout),
+        )
+        places = (tokenizer.n_tokens(n_bases) + 1) // 2
+        self.motifs = nn.Linear(places * outer, n_classes)
         self.dropout = nn.Dropout(dropout)
-        self.states = nn.Linear(n_tokens * channels, n_classes)
-        self.bases = nn.Linear(n_bases * 4, n_classes, bias=False)
+        self.bases = nn.Linear(n_bases * len(BASES), n_classes, bias=False)
         # Start as the pooling head alone: positions earn their weight.
-        for layer in (self.states, self.bases):
-            nn.init.zeros_(layer.weight)
+        nn.init.zeros_(self.motifs.weight)
+        nn.init.zeros_(self.bases.weight)
 
     def forward(self, hidden: Tensor, codes: Tensor) -> Tensor:
         """Score hidden states and bases by position.
@@ -171,12 +193,15 @@ class PositionHead(nn.Module):
         -------
         Tensor, shape (batch, n_classes)
         """
-        channels = torch.tanh(self.project(hidden.float())).transpose(0, 1).flatten(1)
+        k, stride = self.tokenizer.k, self.tokenizer.stride
         # One column more for ambiguous bases, cut off again: they are all zeros.
-        bases = nn.functional.one_hot(codes.long(), AMBIGUOUS + 1)[..., :AMBIGUOUS]
-        return self.states(self.dropout(channels)) + self.bases(
-            self.dropout(bases.flatten(1).to(channels.dtype))
-        )
+        bases = F.one_hot(codes.long(), AMBIGUOUS + 1)[..., :AMBIGUOUS].to(torch.float32)
+        news = bases[:, k - stride : k - stride + len(hidden) * stride]
+        news = news.reshape(len(codes), len(hidden), -1)
+        states = torch.tanh(self.project(hidden.float())).transpose(0, 1)
+        found = self.find(torch.cat([states, news], dim=2).transpose(1, 2))
+        logits: Tensor = self.motifs(found) + self.bases(self.dropout(bases.flatten(1)))
+        return logits
 
 
 class Classifier(nn.Module):
@@ -199,8 +224,9 @@ class Classifier(nn.Module):
         self.position_head: PositionHead | None = None
         if config.head == "position":
             assert config.length is not None
-            n_tokens = config.encoder.tokenizer.n_tokens(config.length)
-            self.position_head = PositionHead(width, n_tokens, config.length, n_classes)
+            self.position_head = PositionHead(
+                width, config.encoder.tokenizer, config.length, n_classes
+            )
 
     def forward(self, tokens: Tensor, lengths: Tensor, codes: Tensor) -> Tensor:
         """Score sequences.
@@ -236,7 +262,9 @@ class Classifier(nn.Module):
         Tensor, shape (batch, n_classes)
             Logits.
         """
-        _, hidden, _ = self.encoder.forward_from(first, x)
+        # Without output dropout: on channels whose mean is large against what varies, batch
+        # norm would learn the variance of the masks. The pooling head has dropout of its own.
+        hidden, _, _ = self.encoder.forward_from(first, x)
         logits: Tensor = self.pooling_head(hidden, lengths)
         if self.position_head is not None:
             logits = logits + self.position_head(hidden, codes)

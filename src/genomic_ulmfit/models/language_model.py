@@ -11,24 +11,38 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.awd_lstm import AWDLSTM, State
+
+DECODERS = ("open", "tied")
 
 
 class LanguageModel(nn.Module):
-    """An encoder with a decoder tied to its embedding (Press & Wolf 2017, arXiv:1608.05859).
-
-    The score of a k-mer that can follow is its embedding times the hidden state, plus a bias
-    of its own. The bias alone is a Markov model of order ``k - stride``.
+    """An encoder with a decoder over the k-mers that can follow.
 
     Parameters
     ----------
     encoder : AWDLSTM
+    decoder : {"open", "tied"}
+        "open" is a linear layer over the new bases alone. "tied" scores a k-mer by its
+        embedding (Press & Wolf 2017, arXiv:1608.05859) plus a bias of its own, as the seed
+        did. That bias is a Markov model of order ``k - stride`` which is learnt at once, and on
+        genomes training then stalls there for millions of tokens; "open" does not.
     """
 
-    def __init__(self, encoder: AWDLSTM) -> None:
+    def __init__(self, encoder: AWDLSTM, decoder: str = "open") -> None:
         super().__init__()
+        if decoder not in DECODERS:
+            raise InputError(f"decoder: got {decoder!r}, allowed are {', '.join(DECODERS)}.")
         self.encoder = encoder
-        self.bias = nn.Parameter(torch.zeros(4**encoder.config.tokenizer.k))
+        self.decoder = decoder
+        tokenizer = encoder.config.tokenizer
+        n_scores = tokenizer.n_new if decoder == "open" else 4**tokenizer.k
+        self.bias = nn.Parameter(torch.zeros(n_scores))
+        if decoder == "open":
+            self.weight = nn.Parameter(torch.empty(n_scores, encoder.config.embedding))
+            bound = encoder.config.embedding**-0.5
+            nn.init.uniform_(self.weight, -bound, bound)
 
     def forward(
         self, tokens: Tensor, state: State | None = None
@@ -38,7 +52,6 @@ class LanguageModel(nn.Module):
         Parameters
         ----------
         tokens : Tensor of int, shape (time, batch)
-            Without unknown tokens.
         state : list of (Tensor, Tensor), optional
             To continue earlier sequences.
 
@@ -50,15 +63,21 @@ class LanguageModel(nn.Module):
             As `AWDLSTM.forward` returns them, for activation regularisation.
         state : list of (Tensor, Tensor)
         """
-        tokenizer = self.encoder.config.tokenizer
         raw, dropped, state = self.encoder(tokens, state)
-        scores = F.linear(dropped, self.encoder.embedding.weight[:-1], self.bias)
+        if self.decoder == "open":
+            logits = F.linear(dropped, self.weight, self.bias)
+        else:
+            logits = self._tied_scores(tokens, dropped)
+        return logits, raw, dropped, state
+
+    def _tied_scores(self, tokens: Tensor, hidden: Tensor) -> Tensor:
+        tokenizer = self.encoder.config.tokenizer
+        scores = F.linear(hidden, self.encoder.embedding.weight[:-1], self.bias)
         # A token's last k - stride bases are the first of whatever follows it.
         shared = 4 ** (tokenizer.k - tokenizer.stride)
         scores = scores.unflatten(-1, (shared, tokenizer.n_new))
         index = (tokens.long() & (shared - 1))[..., None, None]
-        logits = scores.gather(-2, index.expand(*index.shape[:-1], tokenizer.n_new)).squeeze(-2)
-        return logits, raw, dropped, state
+        return scores.gather(-2, index.expand(*index.shape[:-1], tokenizer.n_new)).squeeze(-2)
 
 
 def activation_regularisation(

@@ -114,7 +114,8 @@ class MarkovModel:
                 if context < longest:
                     # A shorter context is for the bases that have no longer one: those right
                     # after the start of the text or after a cut.
-                    valid[1:] &= text[: len(valid) - 1] == AMBIGUOUS
+                    later = valid[1:]
+                    later &= text[: len(later)] == AMBIGUOUS
                 probabilities = self._tables[context].reshape(-1)[words[valid]]
                 bits -= float(np.log2(probabilities, dtype=np.float64).sum())
                 n_bases += len(probabilities)

@@ -43,13 +43,16 @@ def save_language_model(
     training : dict
         The same for programs; goes into `config.json`.
     """
-    _save(model, folder, "language-model", model.encoder.config.to_dict(), card, training)
+    architecture = {"encoder": model.encoder.config.to_dict(), "decoder": model.decoder}
+    _save(model, folder, "language-model", architecture, card, training)
 
 
 def load_language_model(folder: str | Path) -> LanguageModel:
     """Read what `save_language_model` wrote."""
     config, weights = _load(folder, "language-model")
-    model = LanguageModel(AWDLSTM(EncoderConfig.from_dict(config["architecture"])))
+    architecture = config["architecture"]
+    encoder = AWDLSTM(EncoderConfig.from_dict(architecture["encoder"]))
+    model = LanguageModel(encoder, architecture["decoder"])
     _fill(model, weights, folder)
     return model
 

@@ -77,6 +77,5 @@ def _embedded(picture: Picture) -> dict[str, object]:
         "alt": picture.alt,
         "width": round(width),
         "height": round(height),
-        "uri": "data:image/svg+xml;base64,"
-        + base64.b64encode(picture.render("svg")).decode("ascii"),
+        "uri": "data:image/svg+xml;base64," + base64.b64encode(picture.svg).decode("ascii"),
     }

@@ -7,6 +7,7 @@ distinctions into black-and-white print.
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 import textwrap
@@ -92,20 +93,28 @@ class Picture:
     alt: str
     figure: Figure
 
-    def render(self, suffix: str) -> bytes:
-        """Return the picture as the bytes of a "png" or "svg" file."""
-        buffer = io.BytesIO()
+    @functools.cached_property
+    def png(self) -> bytes:
+        """The picture as a PNG file."""
+        return self._rendered("png", {})
+
+    @functools.cached_property
+    def svg(self) -> bytes:
+        """The picture as an SVG file, with letters as outlines."""
         # A date in the file would make equal pictures differ.
-        metadata = {"Date": None} if suffix == "svg" else {}
+        return self._rendered("svg", {"Date": None})
+
+    def _rendered(self, suffix: str, metadata: dict[str, Any]) -> bytes:
+        buffer = io.BytesIO()
         with styled():
             self.figure.savefig(buffer, format=suffix, dpi=_DPI, metadata=metadata)
         return buffer.getvalue()
 
     def save(self, folder: Path) -> None:
         """Write `name`.png and `name`.svg into `folder`, atomically."""
-        for suffix in ("png", "svg"):
+        for suffix, content in (("png", self.png), ("svg", self.svg)):
             with atomic_path(folder / f"{self.name}.{suffix}") as temporary:
-                temporary.write_bytes(self.render(suffix))
+                temporary.write_bytes(content)
 
 
 def styled() -> AbstractContextManager[None]:
@@ -196,6 +205,10 @@ def finish(
         linespacing=1.25,
         color="#444444",
     )
+    with styled():
+        # Once here and not again for every file that is rendered.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
     return Picture(name=name, title=title, caption=caption, alt=alt, figure=figure)
 
 

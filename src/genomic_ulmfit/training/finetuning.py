@@ -25,7 +25,7 @@ from genomic_ulmfit.models.config import CLASSIFIER_DROPOUTS
 from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.models.precision import autocast, best_precision
 from genomic_ulmfit.models.prediction import predict_probabilities
-from genomic_ulmfit.training.lightning_setup import Progress, fit, make_trainer
+from genomic_ulmfit.training.lightning_setup import Progress, fit, make_trainer, one_cycle
 
 LAYER_DECAY = 2.6
 """Each layer's learning rate is that of the layer above divided by this (section 3.2)."""
@@ -73,17 +73,20 @@ class FineTuningRecipe:
     layer_decay: float = LAYER_DECAY
 
 
-NAIVE = FineTuningRecipe(stages=(Stage(None, 8, 2e-3),), dropout=0.2, layer_decay=1.0)
+NAIVE = FineTuningRecipe(
+    stages=(Stage(None, 3, 2e-3),), dropout=0.2, batch_size=32, layer_decay=1.0
+)
 """From random weights: all layers at once."""
 
 PRETRAINED = FineTuningRecipe(
     stages=(
-        Stage(0, 3, 1e-2),
-        Stage(1, 1, 5e-3),
-        Stage(2, 1, 4e-3),
-        Stage(None, 4, 3e-3),
+        Stage(0, 3, 3e-3),
+        Stage(1, 1, 2e-3),
+        Stage(2, 1, 2e-3),
+        Stage(None, 1, 2e-3),
     ),
-    dropout=0.4,
+    dropout=0.3,
+    batch_size=32,
 )
 """From an encoder: head, last layer, last two, everything."""
 
@@ -135,15 +138,11 @@ class _FineTuningTask(L.LightningModule):
             for depth, parameters in enumerate(self._groups())
         ]
         optimizer = torch.optim.AdamW(groups, weight_decay=self.recipe.weight_decay)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer,
-            max_lr=[group["lr"] for group in groups],
-            total_steps=self.total_steps,
-            pct_start=0.25,
-            base_momentum=0.7,
-            max_momentum=0.8,
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        rates = [group["lr"] for group in groups]
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": one_cycle(optimizer, rates, self.total_steps, warm_up=0.25),
+        }
 
     def _groups(self) -> list[list[nn.Parameter]]:
         """Trained parameters: head first, then the layers from the top down."""

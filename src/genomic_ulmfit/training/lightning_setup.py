@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
+import time
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import lightning as L
 import rich.progress
+import torch
 from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 
@@ -51,6 +53,39 @@ def make_trainer(precision: str, **options: Any) -> L.Trainer:
         return L.Trainer(**{**defaults, **options})
 
 
+def one_cycle(
+    optimizer: torch.optim.Optimizer, rates: list[float], total_steps: int, warm_up: float
+) -> dict[str, Any]:
+    """Return Lightning's entry for a one-cycle schedule (Smith 2018, arXiv:1803.09820).
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+    rates : list of float
+        Peak learning rate of each of its parameter groups.
+    total_steps : int
+        Batches to train on.
+    warm_up : float
+        Share of them in which the rate rises, and momentum falls from .8 to .7.
+
+    Returns
+    -------
+    dict
+    """
+    # PyTorch divides by the number of warm-up steps less one: it must not be exactly one.
+    if warm_up * total_steps == 1:
+        warm_up *= 1.01
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        max_lr=rates,
+        total_steps=total_steps,
+        pct_start=warm_up,
+        base_momentum=0.7,
+        max_momentum=0.8,
+    )
+    return {"scheduler": schedule, "interval": "step"}
+
+
 def fit(trainer: L.Trainer, *arguments: Any, **options: Any) -> None:
     """Run `trainer.fit` quietly; an interrupt comes out as `KeyboardInterrupt`.
 
@@ -68,24 +103,33 @@ def fit(trainer: L.Trainer, *arguments: Any, **options: Any) -> None:
 
 
 class Progress(Callback):
-    """A Rich progress bar on standard error, with the running loss and the time left.
+    """Shows how training goes on standard error.
+
+    On a terminal this is a bar with the running loss and the time left; in a file (a log of a
+    background job) it is a line every `LINE_EVERY` seconds and after each epoch.
 
     Parameters
     ----------
     description : str
         What is being trained.
     show : bool
-        Without it, nothing is drawn.
+        Without it, nothing is shown.
     """
+
+    LINE_EVERY = 60.0
 
     def __init__(self, description: str, show: bool = True) -> None:
         self.description = description
         self.show = show
+        self.console = Console(stderr=True, highlight=False)
         self.bar: rich.progress.Progress | None = None
 
     def on_train_start(self, trainer: L.Trainer, task: L.LightningModule) -> None:
         """Draw the bar."""
-        if not self.show:
+        self.total = int(trainer.estimated_stepping_batches)
+        self.first = trainer.global_step
+        self.start = self.last_line = time.monotonic()
+        if not self.show or not self.console.is_terminal:
             return
         self.bar = rich.progress.Progress(
             rich.progress.TextColumn("{task.description}"),
@@ -93,23 +137,24 @@ class Progress(Callback):
             rich.progress.MofNCompleteColumn(),
             rich.progress.TextColumn("{task.fields[figures]}"),
             rich.progress.TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=self.console,
         )
         self.bar.start()
         self.line = self.bar.add_task(
-            self.description,
-            total=int(trainer.estimated_stepping_batches),
-            completed=trainer.global_step,
-            figures="",
+            self.description, total=self.total, completed=self.first, figures=""
         )
 
     def on_train_batch_end(self, trainer: L.Trainer, task: L.LightningModule, *_: Any) -> None:
-        """Move the bar."""
+        """Move the bar, or write a line when one is due."""
         if self.bar is not None:
-            figures = " ".join(
-                f"{name} {float(value):.3f}" for name, value in trainer.progress_bar_metrics.items()
-            )
-            self.bar.update(self.line, completed=trainer.global_step, figures=figures)
+            self.bar.update(self.line, completed=trainer.global_step, figures=_figures(trainer))
+        elif time.monotonic() - self.last_line >= self.LINE_EVERY:
+            self._write_line(trainer)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, task: L.LightningModule) -> None:
+        """Write the epoch's line where there is no bar."""
+        if self.show and self.bar is None:
+            self._write_line(trainer)
 
     def on_train_end(self, trainer: L.Trainer, task: L.LightningModule) -> None:
         """Leave the finished bar standing."""
@@ -121,7 +166,22 @@ class Progress(Callback):
         """Give the terminal back."""
         self._stop()
 
+    def _write_line(self, trainer: L.Trainer) -> None:
+        if not self.show:
+            return
+        self.last_line = time.monotonic()
+        step = trainer.global_step
+        left = (self.last_line - self.start) / max(1, step - self.first) * (self.total - step)
+        self.console.print(
+            f"{self.description}: step {step:,} of {self.total:,}, {_figures(trainer)}, "
+            f"{left:.0f} s left"
+        )
+
     def _stop(self) -> None:
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
+
+
+def _figures(trainer: L.Trainer) -> str:
+    return " ".join(f"{k} {float(v):.4f}" for k, v in trainer.progress_bar_metrics.items())

@@ -26,6 +26,7 @@ from genomic_ulmfit.training.lightning_setup import (
     Progress,
     fit,
     make_trainer,
+    one_cycle,
     quiet,
 )
 
@@ -169,19 +170,13 @@ class _LanguageModelTask(L.LightningModule):
         optimizer = torch.optim.AdamW(
             self.parameters(),
             lr=self.recipe.learning_rate,
+            betas=(0.8, 0.99),
             weight_decay=self.recipe.weight_decay,
         )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer,
-            max_lr=self.recipe.learning_rate,
-            total_steps=self.total_steps,
-            pct_start=0.1,
-            base_momentum=0.7,
-            max_momentum=0.8,
-        )
+        rates = [self.recipe.learning_rate]
         return {
             "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+            "lr_scheduler": one_cycle(optimizer, rates, self.total_steps, warm_up=0.1),
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

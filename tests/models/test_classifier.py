@@ -1,0 +1,293 @@
+"""The classifier: padding, batches and dropout must not leak into what it says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+from torch.nn import functional as F
+
+from genomic_ulmfit.data.batches import TokenizedSequences
+from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, one_hot
+from genomic_ulmfit.dna.tokenizer import KmerTokenizer
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.models.awd_lstm import locked_dropout
+from genomic_ulmfit.models.classifier import (
+    HEADS,
+    Classifier,
+    ClassifierConfig,
+    PositionHead,
+    concat_pool,
+)
+from genomic_ulmfit.models.config import Dropouts, EncoderConfig
+from genomic_ulmfit.models.precision import best_precision
+from genomic_ulmfit.models.prediction import predict_probabilities
+from genomic_ulmfit.training.finetuning import FineTuningRecipe, Stage, fine_tune
+
+ENCODER = EncoderConfig(16, 24, 2, KmerTokenizer(5, 2))
+
+
+def random_codes(sizes: list[int], seed: int = 0) -> list[Codes]:
+    rng = np.random.default_rng(seed)
+    return [rng.integers(0, 4, size).astype(np.uint8) for size in sizes]
+
+
+def classifier(head: str = "pooling", length: int | None = None) -> Classifier:
+    """Random weights of a size at which predictions differ from sequence to sequence."""
+    torch.manual_seed(0)
+    model = Classifier(ClassifierConfig(ENCODER, ("a", "b", "c"), head, length))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(0, 0.5)
+        model.encoder.embedding.weight[-1].zero_()
+    return model.eval()
+
+
+def test_concat_pool_against_a_loop() -> None:
+    generator = torch.Generator().manual_seed(0)
+    hidden = torch.randn(9, 5, 4, generator=generator) - 2
+    lengths = torch.tensor([9, 1, 4, 8, 2])
+    pooled = concat_pool(hidden, lengths)
+    for row, length in enumerate(lengths.tolist()):
+        states = hidden[:length, row].tolist()
+        columns = list(zip(*states, strict=True))
+        expected = [
+            *states[-1],
+            *(max(column) for column in columns),
+            *(sum(column) / length for column in columns),
+        ]
+        assert pooled[row].tolist() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("rubbish", [1e9, -1e9, float("nan"), float("inf")])
+def test_padding_does_not_touch_pooled_features(rubbish: float) -> None:
+    hidden = torch.randn(9, 5, 4, generator=torch.Generator().manual_seed(0))
+    lengths = torch.tensor([9, 1, 4, 8, 2])
+    clean = concat_pool(hidden, lengths)
+    for row, length in enumerate(lengths):
+        hidden[length:, row] = rubbish
+    assert torch.equal(concat_pool(hidden, lengths), clean)
+
+
+def test_no_gradient_flows_into_padding() -> None:
+    hidden = torch.randn(6, 3, 4, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    lengths = torch.tensor([6, 2, 4])
+    concat_pool(hidden, lengths).square().sum().backward()
+    assert hidden.grad is not None
+    for row, length in enumerate(lengths):
+        assert not hidden.grad[length:, row].any()
+        assert hidden.grad[:length, row].all()
+
+
+PRECISIONS = [
+    ("fp32", 1e-6),
+    # bf16 has 8 bits of mantissa: sums in another order differ in the last of them.
+    pytest.param(
+        "bf16",
+        0.02,
+        marks=pytest.mark.skipif(
+            best_precision() != "bf16", reason="no bf16 LSTM worth using on this machine"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), PRECISIONS)
+@pytest.mark.parametrize("head", HEADS)
+def test_a_prediction_does_not_depend_on_the_batch(
+    head: str, precision: str, tolerance: float
+) -> None:
+    sizes = [60] * 40 if head == "position" else [5, 6, 60, 150, 20, 21, 300, 7] * 5
+    codes = random_codes(sizes)
+    codes[3][2:9] = AMBIGUOUS
+    model = classifier(head, 60 if head == "position" else None)
+    alone = np.concatenate(
+        [predict_probabilities(model, [one], precision=precision) for one in codes]
+    )
+    assert alone.std(axis=0).max() > 0.05, "all predictions alike would prove nothing"
+    assert alone.sum(axis=1) == pytest.approx(1)
+    for size in (3, 256):
+        found = predict_probabilities(model, codes, precision=precision, batch_size=size)
+        np.testing.assert_allclose(found, alone, rtol=0, atol=tolerance)
+    order = np.random.default_rng(1).permutation(len(codes))
+    shuffled = predict_probabilities(
+        model, [codes[i] for i in order], precision=precision, batch_size=7
+    )
+    np.testing.assert_allclose(shuffled, alone[order], rtol=0, atol=tolerance)
+
+
+def test_more_padding_changes_nothing() -> None:
+    model = classifier()
+    batch = TokenizedSequences.of(random_codes([30, 12]), ENCODER.tokenizer).batch(np.arange(2))
+    longer = F.pad(batch.tokens, (0, 0, 0, 25), value=ENCODER.tokenizer.unknown)
+    with torch.no_grad():
+        expected = model(batch.tokens, batch.lengths, batch.codes)
+        found = model(longer, batch.lengths, batch.codes)
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("first", [0, 1, 2])
+@pytest.mark.parametrize("head", HEADS)
+def test_forward_from_goes_on_above_finished_layers(head: str, first: int) -> None:
+    model = classifier(head, 40 if head == "position" else None)
+    batch = TokenizedSequences.of(random_codes([40] * 3), ENCODER.tokenizer).batch(np.arange(3))
+    with torch.no_grad():
+        x = model.encoder.embed(batch.tokens)
+        for index in range(first):
+            x, _ = model.encoder.run_layer(index, x)
+        found = model.forward_from(first, x, batch.lengths, batch.codes)
+        expected = model(batch.tokens, batch.lengths, batch.codes)
+    torch.testing.assert_close(found, expected)
+
+
+def test_locked_dropout_keeps_the_mean_of_pooled_features() -> None:
+    """Every pooled feature keeps its mean; masks that change over time push up the maxima."""
+    torch.manual_seed(0)
+    hidden = torch.randn(40, 1, 64)
+    lengths = torch.tensor([40])
+    plain = concat_pool(hidden, lengths)[0]
+
+    def shift_of_maxima(drop: object) -> float:
+        assert callable(drop)
+        pooled = torch.stack([concat_pool(drop(hidden), lengths)[0] for _ in range(2000)])
+        return float((pooled.mean(0) - plain)[64:128].mean() / plain[64:128].mean())
+
+    assert abs(shift_of_maxima(lambda h: locked_dropout(h, 0.4, True))) < 0.02
+    assert shift_of_maxima(lambda h: F.dropout(h, 0.4)) > 0.2
+
+
+def trained(head: str) -> tuple[Classifier, tuple[Tensor, Tensor, Tensor]]:
+    """Learn to tell two copies of a motif anywhere from none."""
+    rng = np.random.default_rng(0)
+    codes = random_codes([60] * 96)
+    targets = np.arange(96) % 2
+    for one in np.flatnonzero(targets):
+        for lowest in (0, 20):
+            at = lowest + rng.integers(14)
+            codes[one][at : at + 6] = [3, 0, 3, 0, 0, 3]
+    config = ClassifierConfig(ENCODER, ("a", "b"), head, 60 if head == "position" else None)
+    recipe = FineTuningRecipe((Stage(None, 12, 1e-2),), 0.3, batch_size=16, layer_decay=1)
+    model, _ = fine_tune(codes, targets, config, recipe, precision="fp32", progress=False)
+    batch = TokenizedSequences.of(codes, ENCODER.tokenizer).batch(np.arange(96))
+    return model, (batch.tokens, batch.lengths, batch.codes)
+
+
+@torch.no_grad()
+def train_and_eval_margins(model: Classifier, inputs: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    """Give the difference of the logits, as a mean over dropout masks and in evaluation mode."""
+    torch.manual_seed(0)
+    model.train()
+    for _ in range(40):
+        model(*inputs)  # Lets batch norm see what it would see at the end of training.
+    masked = torch.stack([model(*inputs) for _ in range(60)]).mean(0)
+    whole = model.eval()(*inputs)
+    return masked @ torch.tensor([-1.0, 1.0]), whole @ torch.tensor([-1.0, 1.0])
+
+
+def offset(masked: Tensor, whole: Tensor) -> float:
+    """Give how far training mode lies from evaluation mode, in spreads of the latter."""
+    return float(abs((masked - whole).mean()) / whole.std())
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_training_and_evaluation_mode_agree_in_the_mean(head: str) -> None:
+    model, inputs = trained(head)
+    masked, whole = train_and_eval_margins(model, inputs)
+    assert whole.std() > 2, "the task was learnt"
+    assert offset(masked, whole) < 0.1
+    assert torch.corrcoef(torch.stack([masked, whole]))[0, 1] > 0.98
+    assert float(masked.std() / whole.std()) == pytest.approx(1, abs=0.2)
+    assert ((masked > 0) == (whole > 0)).float().mean() > 0.95
+
+
+def test_dropout_that_changes_over_time_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mistake that the test above is there for: good ranks, calls that are off."""
+    model, inputs = trained("pooling")
+    plain = model.pooling_head.forward
+    monkeypatch.setattr(
+        model.pooling_head,
+        "forward",
+        lambda hidden, lengths: plain(F.dropout(hidden, 0.4, model.training), lengths),
+    )
+    assert offset(*train_and_eval_margins(model, inputs)) > 0.3
+
+
+def position_head(length: int = 30, n_classes: int = 2) -> PositionHead:
+    torch.manual_seed(0)
+    return PositionHead(16, ENCODER.tokenizer, length, n_classes).eval()
+
+
+def test_the_position_head_contains_logistic_regression_on_bases() -> None:
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, AMBIGUOUS + 1, (200, 30)).astype(np.uint8)
+    labels = (codes[:, 7] == 2).astype(int)
+    features = one_hot(codes).reshape(200, -1)
+    regression = LogisticRegression(C=0.5, max_iter=500).fit(features, labels)
+
+    head = position_head(n_classes=2)
+    with torch.no_grad():
+        head.motifs.weight.zero_()
+        head.motifs.bias.copy_(torch.tensor([0.0, *regression.intercept_]))
+        weight = torch.from_numpy(regression.coef_)
+        head.bases[-1].weight.copy_(torch.cat([torch.zeros_like(weight), weight]))
+        hidden = torch.randn(13, 200, 16)
+        found = head(hidden, torch.from_numpy(codes)).softmax(-1).numpy()
+    np.testing.assert_allclose(found, regression.predict_proba(features), atol=1e-5)
+
+
+def test_ambiguous_bases_count_nothing() -> None:
+    head = position_head()
+    with torch.no_grad():
+        for parameter in head.parameters():
+            parameter.normal_()
+        hidden = torch.randn(13, 1, 16)
+        unknown = torch.full((1, 30), AMBIGUOUS, dtype=torch.uint8)
+        nothing = head(hidden, unknown)
+        head.bases[-1].weight.normal_()
+        assert torch.equal(head(hidden, unknown), nothing)
+        unknown[0, 8] = 2
+        assert not torch.equal(head(hidden, unknown), nothing)
+
+
+def test_the_position_head_sees_where_and_the_pooling_head_alone_decides_at_first() -> None:
+    torch.manual_seed(0)
+    config = ClassifierConfig(ENCODER, ("a", "b"), "position", 60)
+    model = Classifier(config).eval()
+    assert model.position_head is not None
+    batch = TokenizedSequences.of(random_codes([60] * 4), ENCODER.tokenizer).batch(np.arange(4))
+    inputs = (batch.tokens, batch.lengths, batch.codes)
+    with torch.no_grad():
+        hidden, _, _ = model.encoder(batch.tokens)
+        from_position = model.position_head(hidden, batch.codes)
+        assert from_position.std(dim=0).max() == 0
+        torch.testing.assert_close(
+            model(*inputs), model.pooling_head(hidden, batch.lengths) + from_position
+        )
+
+
+@pytest.mark.parametrize("length", [5, 6, 7, 8, 9, 10, 81])
+def test_any_length_from_one_kmer_on_has_a_position_head(length: int) -> None:
+    model = classifier("position", length)
+    codes = random_codes([length] * 3)
+    assert predict_probabilities(model, codes, precision="fp32").shape == (3, 3)
+    with pytest.raises(InputError, match=f"sequence 2: has {length + 1} bases"):
+        predict_probabilities(model, [codes[0], *random_codes([length + 1])], precision="fp32")
+
+
+def test_nothing_to_predict() -> None:
+    assert predict_probabilities(classifier(), [], precision="fp32").shape == (0, 3)
+
+
+def test_impossible_heads_are_refused() -> None:
+    with pytest.raises(InputError, match="head: got 'max', allowed are position, pooling"):
+        ClassifierConfig(ENCODER, ("a", "b"), "max")
+    with pytest.raises(InputError, match="'position' needs sequences of one length"):
+        ClassifierConfig(ENCODER, ("a", "b"), "position")
+
+
+def test_configurations_survive_json() -> None:
+    config = ClassifierConfig(ENCODER, ("1", "2"), "position", 40, integer_labels=True)
+    assert ClassifierConfig.from_dict(config.to_dict()) == config
+    assert Classifier(config, Dropouts(output=0.3)).config is config

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from genomic_ulmfit.reports.prose import answer, leakage_sentences, limits
+
+
+def _with_comparisons(results, *comparisons):
+    changed = copy.deepcopy(results)
+    template = changed["comparisons"][0]
+    changed["comparisons"] = [
+        template | {"b": b, "difference": difference, "low": low, "high": high}
+        for b, difference, low, high in comparisons
+    ]
+    return changed
+
+
+def _accuracy(results, model, protocol="strict"):
+    for summary in results["summary"]:
+        if (summary["model"], summary["protocol"]) == (model, protocol):
+            return summary["accuracy"]
+    raise KeyError(model)
+
+
+def test_the_answer_names_the_score_and_its_rivals(study):
+    first, _ = answer(study[0])
+    for model in ("e_coli", "naive", "cnn"):
+        assert f"{_accuracy(study[0], model)['mean']:.3f}" in first
+    assert "1,200 held-out sequences" in first
+    assert "strict protocol" in first
+    assert "3 seeds: 0, 1, 2" in first
+    assert "best baseline, small CNN" in first
+
+
+def test_the_best_baseline_is_the_best(study):
+    results = copy.deepcopy(study[0])
+    _accuracy(results, "kmer_lr")["mean"] = 0.999
+    assert "0.999" in answer(results)[0]
+    assert "best baseline, k-mer-count logistic regression" in answer(results)[0]
+
+
+@pytest.mark.parametrize(
+    ("difference", "low", "high", "expected"),
+    [
+        (0.05, 0.04, 0.06, "it is better than naive (no pretraining) by 0.050 [0.040, 0.060]."),
+        (-0.05, -0.06, -0.04, "it is worse than naive (no pretraining) by 0.050 [0.040, 0.060]."),
+        (
+            0.01,
+            -0.01,
+            0.03,
+            "it is not distinguishable from naive (no pretraining) (difference +0.010 "
+            "[−0.010, +0.030]).",
+        ),
+        (0.01, None, None, "it is +0.010 from naive (no pretraining), without an interval."),
+    ],
+)
+def test_the_margin_follows_the_interval(study, difference, low, high, expected):
+    results = _with_comparisons(study[0], ("naive", difference, low, high))
+    assert answer(results)[1].endswith(expected)
+
+
+def test_margins_are_joined(study):
+    results = _with_comparisons(
+        study[0], ("naive", 0.05, 0.04, 0.06), ("onehot_lr", -0.05, -0.06, -0.04)
+    )
+    second = answer(results)[1]
+    assert "better than naive" in second
+    assert " and worse than one-hot logistic regression" in second
+
+
+def test_without_comparisons_nothing_is_claimed(study):
+    results = copy.deepcopy(study[0]) | {"comparisons": []}
+    assert "not compared pair by pair" in answer(results)[1]
+
+
+def test_a_single_seed_is_said_and_has_no_interval(single_study):
+    first, _ = answer(single_study[0])
+    assert "seed 0 alone, so no interval" in first
+    assert "[" not in first
+    assert any("One seed was run" in sentence for sentence in limits(single_study[0]))
+
+
+def test_a_study_without_pretraining_still_has_an_answer(study):
+    results = copy.deepcopy(study[0])
+    results["summary"] = [s for s in results["summary"] if s["model"] in ("naive", "onehot_lr")]
+    results["comparisons"] = []
+    assert "naive (no pretraining)" in answer(results)[0]
+    results["summary"] = []
+    assert answer(results)[0] == "No model has been scored yet."
+
+
+def test_simulated_is_said_in_the_answer_and_the_limits(study, simulated_study):
+    assert answer(simulated_study[0])[0].startswith("On a SIMULATED GENOME, ")
+    assert "SIMULATED GENOME" in limits(simulated_study[0])[0]
+    assert "SIMULATED" not in " ".join([*answer(study[0]), *limits(study[0])])
+
+
+def test_leakage_is_told_per_protocol_and_limits_the_leaky_one(study):
+    assert [sentence.split(":")[0] for sentence in leakage_sentences(study[0])] == [
+        "Strict protocol",
+        "Seed's protocol",
+    ]
+    leaky = [sentence for sentence in limits(study[0]) if "relatives" in sentence]
+    assert len(leaky) == 1
+    assert "seed's protocol" in leaky[0]
