@@ -39,8 +39,8 @@ def classifier(head: str = "pooling", length: int | None = None) -> Classifier:
     torch.manual_seed(0)
     model = Classifier(ClassifierConfig(ENCODER, ("a", "b", "c"), head, length))
     with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(0, 0.5)
+        for name, parameter in model.named_parameters():
+            parameter.normal_(0, 0.15 if name.startswith("position_head") else 0.5)
         model.encoder.embedding.weight[-1].zero_()
     return model.eval()
 
@@ -231,7 +231,7 @@ def test_the_position_head_contains_logistic_regression_on_bases() -> None:
         head.motifs.weight.zero_()
         head.motifs.bias.copy_(torch.tensor([0.0, *regression.intercept_]))
         weight = torch.from_numpy(regression.coef_)
-        head.bases[-1].weight.copy_(torch.cat([torch.zeros_like(weight), weight]))
+        head.bases.weight.copy_(torch.cat([torch.zeros_like(weight), weight]))
         hidden = torch.randn(13, 200, 16)
         found = head(hidden, torch.from_numpy(codes)).softmax(-1).numpy()
     np.testing.assert_allclose(found, regression.predict_proba(features), atol=1e-5)
@@ -245,7 +245,7 @@ def test_ambiguous_bases_count_nothing() -> None:
         hidden = torch.randn(13, 1, 16)
         unknown = torch.full((1, 30), AMBIGUOUS, dtype=torch.uint8)
         nothing = head(hidden, unknown)
-        head.bases[-1].weight.normal_()
+        head.bases.weight.normal_()
         assert torch.equal(head(hidden, unknown), nothing)
         unknown[0, 8] = 2
         assert not torch.equal(head(hidden, unknown), nothing)

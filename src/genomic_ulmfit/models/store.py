@@ -6,8 +6,10 @@ everything else is JSON.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +52,10 @@ def save_language_model(
 def load_language_model(folder: str | Path) -> LanguageModel:
     """Read what `save_language_model` wrote."""
     config, weights = _load(folder, "language-model")
-    architecture = config["architecture"]
-    encoder = AWDLSTM(EncoderConfig.from_dict(architecture["encoder"]))
-    model = LanguageModel(encoder, architecture["decoder"])
+    with _checked(folder):
+        architecture = config["architecture"]
+        encoder = AWDLSTM(EncoderConfig.from_dict(architecture["encoder"]))
+        model = LanguageModel(encoder, architecture["decoder"])
     _fill(model, weights, folder)
     return model
 
@@ -67,7 +70,8 @@ def save_classifier(
 def load_classifier(folder: str | Path) -> Classifier:
     """Read what `save_classifier` wrote."""
     config, weights = _load(folder, "classifier")
-    model = Classifier(ClassifierConfig.from_dict(config["architecture"]))
+    with _checked(folder):
+        model = Classifier(ClassifierConfig.from_dict(config["architecture"]))
     _fill(model, weights, folder)
     return model.eval()
 
@@ -144,6 +148,18 @@ def _load(folder: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, torc
     except SafetensorError as error:
         raise InputError(f"{path}: not a safetensors file ({error}).") from None
     return config, weights
+
+
+@contextlib.contextmanager
+def _checked(folder: str | Path) -> Iterator[None]:
+    """Turn whatever an architecture that makes no sense leads to into one sentence."""
+    try:
+        yield
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{Path(folder) / CONFIG}: its architecture cannot be built "
+            f"({type(error).__name__}: {error}). Copy the folder again."
+        ) from None
 
 
 def _fill(model: nn.Module, weights: dict[str, torch.Tensor], folder: str | Path) -> None:

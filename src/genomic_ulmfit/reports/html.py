@@ -46,7 +46,7 @@ def render_html(results: StudyResults, figures: Sequence[Picture]) -> str:
     )
     environment.filters["capitalised"] = capitalised
     by_name = {picture.name: _embedded(picture) for picture in figures}
-    comparisons = comparison_table(results)
+    comparisons = [comparison_table(results, protocol) for protocol in protocols(results)]
     return environment.get_template("report.html.j2").render(
         title=marked(results, results["title"]),
         simulated=SIMULATED if results["genome"]["simulated"] else "",
@@ -58,7 +58,7 @@ def render_html(results: StudyResults, figures: Sequence[Picture]) -> str:
         figures=list(by_name.values()),
         tables=[
             *(result_table(results, protocol) for protocol in protocols(results)),
-            *([comparisons] if comparisons else []),
+            *(table for table in comparisons if table is not None),
         ],
         language_model_table=language_model_table(results),
         leakage=leakage_sentences(results),

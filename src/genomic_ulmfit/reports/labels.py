@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from genomic_ulmfit.reports.results import Estimate, GenomeFacts, Metric, StudyResults
+from genomic_ulmfit.reports.results import Comparison, Estimate, GenomeFacts, Metric, StudyResults
 
 SIMULATED = "SIMULATED GENOME"
 
@@ -152,6 +152,12 @@ def interval(low: float | None, high: float | None, *, sign: bool = False) -> st
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return ""
     return f"[{number(low, sign=sign)}, {number(high, sign=sign)}]"
+
+
+def excludes_zero(comparison: Comparison) -> bool:
+    """Tell whether a difference has an interval, and that does not hold 0."""
+    low, high = comparison["low"], comparison["high"]
+    return low is not None and high is not None and (low > 0 or high < 0)
 
 
 def estimate(value: Estimate) -> str:

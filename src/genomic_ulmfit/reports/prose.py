@@ -8,6 +8,7 @@ from genomic_ulmfit.reports.labels import (
     SIMULATED,
     capitalised,
     estimate,
+    excludes_zero,
     interval,
     model_label,
     number,
@@ -78,35 +79,47 @@ def _score_sentence(results: StudyResults, scored: dict[str, Summary], subject: 
 
 
 def _margin_sentence(results: StudyResults, protocol: str, subject: str) -> str:
-    clauses = [
-        _margin(results, comparison)
-        for comparison in results["comparisons"]
-        if comparison["a"] == subject
-        and comparison["protocol"] == protocol
-        and comparison["metric"] == "accuracy"
-    ]
-    if not clauses:
+    by_rival: dict[str, list[Comparison]] = {}
+    for comparison in results["comparisons"]:
+        if (
+            comparison["a"] == subject
+            and comparison["b"] in ("naive", "naive_seed_head", *BASELINES)
+            and comparison["protocol"] == protocol
+            and comparison["metric"] == "accuracy"
+        ):
+            by_rival.setdefault(comparison["b"], []).append(comparison)
+    if not by_rival:
         return (
             "The models were not compared pair by pair, so these numbers alone do not tell which "
             "differences are more than chance."
         )
+    clauses = [
+        _margin(model_label(rival, results["genome"]), comparisons)
+        for rival, comparisons in by_rival.items()
+    ]
     return f"Compared pair by pair, it is {_and(clauses)}."
 
 
-def _margin(results: StudyResults, comparison: Comparison) -> str:
-    rival = model_label(comparison["b"], results["genome"])
-    difference = comparison["difference"]
-    low, high = comparison["low"], comparison["high"]
-    if low is None or high is None:
+def _margin(rival: str, comparisons: list[Comparison]) -> str:
+    """Say what one pair of models is worth, by the most cautious of its intervals."""
+    widest = max(comparisons, key=_width)
+    difference, low, high = widest["difference"], widest["low"], widest["high"]
+    if difference is None or low is None or high is None:
         return f"{number(difference, sign=True)} from {rival}, without an interval"
-    if low > 0:
-        return f"better than {rival} by {number(difference)} {interval(low, high)}"
-    if high < 0:
+    if all(map(excludes_zero, comparisons)):
+        if difference > 0:
+            return f"better than {rival} by {number(difference)} {interval(low, high)}"
         return f"worse than {rival} by {number(-difference)} {interval(-high, -low)}"
     return (
         f"not distinguishable from {rival} (difference {number(difference, sign=True)} "
         f"{interval(low, high, sign=True)})"
     )
+
+
+def _width(comparison: Comparison) -> float:
+    """Return how wide an interval is; one that is missing counts as the narrowest."""
+    low, high = comparison["low"], comparison["high"]
+    return -1.0 if low is None or high is None else high - low
 
 
 def _and(parts: list[str]) -> str:
@@ -172,7 +185,7 @@ def limits(results: StudyResults) -> list[str]:
     else:
         sentences.append(
             f"Intervals say how much {len(results['seeds'])} seeds differ. They do not cover "
-            "another genome, another choice of windows or another way to split."
+            "another genome, or another idea of what a promoter is."
         )
     for protocol, counts in results["leakage"].items():
         if counts.get("test_sharing_15mer_with_train"):

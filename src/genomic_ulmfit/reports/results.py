@@ -100,13 +100,16 @@ class Summary(TypedDict):
 
 
 class Comparison(TypedDict):
-    """How far model `a` lies above model `b`, with a 95 % interval made by `method`."""
+    """How far model `a` lies above model `b`, with a 95 % interval made by `method`.
+
+    The same pair may be compared by several methods, each an entry of its own.
+    """
 
     a: str
     b: str
     protocol: str
     metric: Metric
-    difference: float
+    difference: float | None
     low: float | None
     high: float | None
     method: str

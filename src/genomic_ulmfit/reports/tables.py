@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from rich import box
@@ -20,6 +21,7 @@ from genomic_ulmfit.reports.labels import (
     PUBLISHED_N_TEST,
     capitalised,
     duration,
+    excludes_zero,
     interval,
     marked,
     model_label,
@@ -30,9 +32,11 @@ from genomic_ulmfit.reports.labels import (
     protocols,
 )
 from genomic_ulmfit.reports.prose import genome_sentence, leakage_sentences, machine_sentence
-from genomic_ulmfit.reports.results import METRICS, Metric, StudyResults, Summary
+from genomic_ulmfit.reports.results import METRICS, Comparison, Metric, StudyResults, Summary
 
-# What fits into 80 columns.
+_INTERVAL = "95 % interval"
+
+# What fits into 80 columns; intervals come with it.
 _TERMINAL_COLUMNS = {
     "model",
     "accuracy",
@@ -40,7 +44,6 @@ _TERMINAL_COLUMNS = {
     "AUROC",
     "time",
     "comparison",
-    "protocol",
     "difference",
     "bits per base",
     "loss (nats per token)",
@@ -151,42 +154,67 @@ def _published_mark(results: StudyResults) -> str:
     return PUBLISHED_MARK + (", real genome" if results["genome"]["simulated"] else "")
 
 
-def comparison_table(results: StudyResults) -> Table | None:
-    """Return the differences between models with their intervals, if any were computed."""
-    if not results["comparisons"]:
-        return None
+def comparison_table(
+    results: StudyResults, protocol: str, metrics: Collection[Metric] = METRICS
+) -> Table | None:
+    """Return the differences between models on one protocol, if any were computed.
+
+    Parameters
+    ----------
+    results : StudyResults
+    protocol : str
+    metrics : collection of str
+        Which metrics to show.
+
+    Returns
+    -------
+    Table or None
+        One row per pair of models and metric, one column per method that made intervals.
+    """
     genome = results["genome"]
-    rows = []
+    pairs: dict[tuple[str, str, Metric], dict[str, Comparison]] = {}
     for comparison in results["comparisons"]:
-        low, high = comparison["low"], comparison["high"]
-        if low is None or high is None:
-            verdict = "no interval"
-        else:
-            verdict = "yes" if low > 0 or high < 0 else "no"
-        rows.append(
-            TableRow(
-                (
-                    Cell(
-                        f"{model_label(comparison['a'], genome)} − "
-                        f"{model_label(comparison['b'], genome)}"
-                    ),
-                    Cell(protocol_label(comparison["protocol"])),
-                    Cell(METRIC_LABELS.get(comparison["metric"], comparison["metric"])),
-                    Cell(
-                        number(comparison["difference"], sign=True), interval(low, high, sign=True)
-                    ),
-                    Cell(verdict),
-                )
+        if comparison["protocol"] == protocol and comparison["metric"] in metrics:
+            key = (comparison["a"], comparison["b"], comparison["metric"])
+            pairs.setdefault(key, {})[comparison["method"]] = comparison
+    if not pairs:
+        return None
+    methods = list(dict.fromkeys(method for by_method in pairs.values() for method in by_method))
+    rows = [
+        TableRow(
+            (
+                Cell(f"{model_label(a, genome)} − {model_label(b, genome)}"),
+                Cell(METRIC_LABELS.get(metric, metric)),
+                Cell(number(next(iter(by_method.values()))["difference"], sign=True)),
+                *(_interval_cell(by_method.get(method)) for method in methods),
+                Cell("yes" if all(map(excludes_zero, by_method.values())) else "no"),
             )
         )
-    methods = dict.fromkeys(comparison["method"] for comparison in results["comparisons"])
+        for (a, b, metric), by_method in pairs.items()
+    ]
     return Table(
-        caption=marked(results, "how far apart the models are"),
-        header=("comparison", "protocol", "metric", "difference", "interval excludes 0"),
+        caption=marked(results, f"how far apart the models are, {protocol_label(protocol)}"),
+        header=(
+            "comparison",
+            "metric",
+            "difference",
+            *(f"{_INTERVAL}: {method}" for method in methods),
+            "0 excluded",
+        ),
         rows=tuple(rows),
-        note=f"95 % intervals: {'; '.join(methods)}.",
-        n_text=3,
+        note=(
+            "Resampling test sequences says what other sequences would change, the trained models "
+            "being as they are; comparing seeds says what another training would change. 0 counts "
+            "as excluded where every interval excludes it."
+        ),
+        n_text=2,
     )
+
+
+def _interval_cell(comparison: Comparison | None) -> Cell:
+    if comparison is None:
+        return Cell("–")
+    return Cell(interval(comparison["low"], comparison["high"], sign=True) or "–")
 
 
 def language_model_table(results: StudyResults) -> Table | None:
@@ -276,11 +304,19 @@ def _reference_row(name: str, bits: float, nats_per_bit: float) -> TableRow:
     )
 
 
-def all_tables(results: StudyResults) -> list[Table]:
-    """Return every table the results have: one per protocol, comparisons, language model."""
-    tables = [result_table(results, protocol) for protocol in protocols(results)]
-    optional = (comparison_table(results), language_model_table(results))
-    return tables + [table for table in optional if table is not None]
+def all_tables(
+    results: StudyResults, comparison_metrics: Collection[Metric] = METRICS
+) -> list[Table]:
+    """Return every table the results have: scores and comparisons per protocol, language model."""
+    names = protocols(results)
+    optional = (
+        *(comparison_table(results, protocol, comparison_metrics) for protocol in names),
+        language_model_table(results),
+    )
+    return [
+        *(result_table(results, protocol) for protocol in names),
+        *(table for table in optional if table is not None),
+    ]
 
 
 def markdown_table(results: StudyResults) -> str:
@@ -340,7 +376,7 @@ def print_results(results: StudyResults, console: Console) -> None:
     console : rich.console.Console
         Where to print; results belong on standard output.
     """
-    for table in all_tables(results):
+    for table in all_tables(results, comparison_metrics=("accuracy",)):
         console.print(_rich(table, results["genome"]["simulated"]))
     for sentence in leakage_sentences(results):
         console.print(Text(sentence))
@@ -349,7 +385,11 @@ def print_results(results: StudyResults, console: Console) -> None:
 
 
 def _rich(table: Table, simulated: bool) -> RichTable:
-    kept = [column for column, name in enumerate(table.header) if name in _TERMINAL_COLUMNS]
+    kept = [
+        column
+        for column, name in enumerate(table.header)
+        if name in _TERMINAL_COLUMNS or name.startswith(_INTERVAL)
+    ]
     printed = RichTable(
         box=box.SIMPLE_HEAD,
         title=Text(capitalised(table.caption), style="bold red" if simulated else "bold"),

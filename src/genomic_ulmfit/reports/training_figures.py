@@ -33,7 +33,7 @@ _Field = Literal["train_loss", "valid_loss", "valid_accuracy"]
 def training_curves(results: StudyResults) -> Picture:
     """Draw loss and validation accuracy while training, one column per model.
 
-    One line per seed; dotted verticals stand where a new stage begins.
+    One line per seed; dotted verticals stand where a new stage of unfreezing begins.
 
     Parameters
     ----------
@@ -50,6 +50,7 @@ def training_curves(results: StudyResults) -> Picture:
         dict.fromkeys(curve["protocol"] for curve in curves), key=lambda name: name != "strict"
     )
     styles = protocol_styles(names)
+    numbers = _stage_numbers(curves)
     with styled():
         figure = new_figure(max(5.2, 0.8 + 1.9 * len(models)), 4.9)
         panels = figure.subplots(2, len(models), sharex="col", sharey="row", squeeze=False)
@@ -60,7 +61,7 @@ def training_curves(results: StudyResults) -> Picture:
                 _draw_logged(losses, curve, "train_loss", color=colour, ls=DOTTED, lw=0.9)
                 _draw_logged(losses, curve, "valid_loss", color=colour, ls=SOLID, lw=1.1)
                 _draw_logged(accuracies, curve, "valid_accuracy", color=colour, ls=SOLID, lw=1.1)
-            _mark_stages((losses, accuracies), own[0])
+            _mark_stages((losses, accuracies), own[0], numbers)
             label = textwrap.fill(model_label(model, results["genome"]), 22)
             losses.set_title(label, loc="left", pad=14)
             accuracies.set_xlabel("epochs")
@@ -84,8 +85,9 @@ def training_curves(results: StudyResults) -> Picture:
         name="training_curves",
         title="Training of the classifiers",
         caption=(
-            f"One line per seed (n = {len(results['seeds'])}: {seeds}). Dotted verticals: a new "
-            "training stage begins."
+            f"One line per seed (n = {len(results['seeds'])}: {seeds}). Numbered stages: "
+            + ", ".join(f"{place} {stage}" for stage, place in numbers.items())
+            + "; a dotted vertical begins a new one."
         ),
         alt=(
             "Training loss, validation loss and validation accuracy against epochs. Last "
@@ -108,29 +110,35 @@ def _logged(curve: Curve, field: _Field) -> tuple[list[float], list[float]]:
 
 def _draw_logged(panel: Axes, curve: Curve, field: _Field, **line: Any) -> None:
     epochs, values = _logged(curve, field)
-    panel.plot(epochs, values, alpha=0.85, **line)
+    panel.plot(epochs, values, marker="o", ms=2.5, alpha=0.85, **line)
 
 
-def _mark_stages(panels: Sequence[Axes], curve: Curve) -> None:
+def _stage_numbers(curves: Sequence[Curve]) -> dict[str, int]:
+    """Number the stages in the order of the curve that has most of them."""
+    stages = [list(dict.fromkeys(point["stage"] for point in one["points"])) for one in curves]
+    longest_first = sorted(stages, key=len, reverse=True)
+    names = dict.fromkeys(stage for names in longest_first for stage in names)
+    return {name: place for place, name in enumerate(names, start=1)}
+
+
+def _mark_stages(panels: Sequence[Axes], curve: Curve, numbers: dict[str, int]) -> None:
     begins: dict[str, float] = {}
     previous = 0.0
     for point in curve["points"]:
         # A point is logged when its epoch ends; the stage began where the point before stands.
         begins.setdefault(point["stage"], previous)
         previous = point["epoch"]
-    if len(begins) < 2:
-        return
     for stage, epoch in begins.items():
         if epoch > 0:
             for panel in panels:
                 panel.axvline(epoch, color=GREY, lw=0.7, ls=DOTTED, zorder=1)
         panels[0].annotate(
-            stage,
+            str(numbers[stage]),
             (epoch, 1.0),
             xycoords=("data", "axes fraction"),
-            xytext=(1, 3),
+            xytext=(2, 3),
             textcoords="offset points",
-            fontsize=6.5,
+            fontsize=7,
             color=GREY,
         )
 
@@ -183,7 +191,9 @@ def language_model_curve(results: StudyResults) -> Picture:
         handles: list[Line2D] = []
         if train:
             label = "network, training (with dropout)"
-            handles += panel.plot(*zip(*train, strict=True), color=SKY, lw=1.0, label=label)
+            handles += panel.plot(
+                *zip(*train, strict=True), "s-", color=SKY, lw=1.0, ms=3, label=label
+            )
         if valid:
             label = "network, held-out sequence"
             handles += panel.plot(*zip(*valid, strict=True), "o-", color=BLUE, ms=4, label=label)
