@@ -135,7 +135,8 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, sequences: Sequence[str]) -> npt.NDArray[Any]:
         """Return the most probable class of each sequence, shape (n,)."""
-        return self.classes_[self.predict_proba(sequences).argmax(axis=1)]
+        likeliest = self.predict_proba(sequences).argmax(axis=1)
+        return self.classes_[likeliest]
 
 
 def _encode(sequences: Sequence[str]) -> list[Codes]:

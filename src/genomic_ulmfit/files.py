@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from genomic_ulmfit.errors import InputError
+
 
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -27,8 +29,16 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         Where to write. It has the final name's suffixes, so that writers that look at them
         (gzip, matplotlib) behave. If the block raises, nothing is left under the final name
         that was not there before.
+
+    Raises
+    ------
+    InputError
+        If `path` is a folder or a device.
     """
     final = Path(path)
+    # Root could replace /dev/null by a file of ours.
+    if final.exists() and not final.is_file():
+        raise InputError(f"{final}: exists and is no file that can be replaced; name another.")
     final.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(
         prefix=f".{final.name.split('.')[0]}-", suffix="".join(final.suffixes), dir=final.parent
@@ -46,6 +56,27 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(temporary, final)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def require_writable(folder: str | os.PathLike[str]) -> None:
+    """Check that files can be made in `folder`, before hours of work are lost on it.
+
+    Parameters
+    ----------
+    folder : path-like
+        What the user gave as ``--out``. It need not exist, and is not made.
+
+    Raises
+    ------
+    InputError
+        If it is a file or within one, or permission to write is missing.
+    """
+    wanted = Path(folder)
+    nearest = next(place for place in (wanted, *wanted.parents) if place.exists())
+    if not nearest.is_dir():
+        raise InputError(f"--out: {nearest} is not a folder; name another one to write to.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(f"--out: no permission to write to {nearest}; name another folder.")
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -42,7 +42,9 @@ def check(batch: Batch, codes: list[Codes]) -> None:
 
 
 @given(lengths, st.data())
-def test_a_batch_holds_its_sequences_padded_at_the_end(sizes: list[int], data: st.DataObject) -> None:
+def test_a_batch_holds_its_sequences_padded_at_the_end(
+    sizes: list[int], data: st.DataObject
+) -> None:
     codes = random_codes(sizes)
     rows = data.draw(st.lists(st.integers(0, len(sizes) - 1), min_size=1, max_size=8))
     batch = TokenizedSequences.of(codes, TOKENIZER).batch(np.array(rows))
@@ -102,7 +104,8 @@ def test_like_lengths_come_together() -> None:
     sizes = np.random.default_rng(0).integers(10, 200, size=300).tolist()
     sequences = sequences_of(sizes)
     padding = sum(
-        int((batch.lengths.max() - batch.lengths).sum()) for batch in ShuffledBatches(sequences, 8, 0)
+        int((batch.lengths.max() - batch.lengths).sum())
+        for batch in ShuffledBatches(sequences, 8, 0)
     )
     order = np.random.default_rng(0).permutation(len(sizes))
     unsorted = [sequences.batch(order[start : start + 8]) for start in range(0, len(sizes), 8)]
@@ -117,5 +120,5 @@ def test_batches_of_like_lengths_come_in_any_order() -> None:
 
 
 def test_a_sequence_shorter_than_a_kmer_is_refused() -> None:
-    with pytest.raises(InputError, match="2 bases .* hold no k-mer of k=3"):
+    with pytest.raises(InputError, match=r"2 bases .* hold no k-mer of k=3"):
         sequences_of([5, 2])

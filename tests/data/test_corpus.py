@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from genomic_ulmfit.data import corpus as corpus_module
@@ -68,9 +68,8 @@ def test_each_base_is_trained_on_or_held_out_or_in_a_scrap(
         patch.setattr(corpus_module, "HELD_OUT_REGION", 200)
         try:
             corpus = build_corpus([genome], share)
-        except InputError as error:
-            assert "too little unambiguous sequence" in str(error)
-            return
+        except InputError:
+            reject()
     taken = [np.zeros(size, dtype=int) for size in sizes]
     for contig, start, end in places(corpus.train + corpus.held_out, genome):
         assert end - start >= SHORTEST_PIECE
@@ -115,7 +114,10 @@ def test_the_same_genomes_give_the_same_text_and_each_is_held_out_from() -> None
 
 
 def test_too_little_text_is_refused() -> None:
-    for genome in (random_genome([60]), random_genome([3_000], ambiguous=list(range(0, 3_000, 20)))):
+    for genome in (
+        random_genome([60]),
+        random_genome([3_000], ambiguous=list(range(0, 3_000, 20))),
+    ):
         with pytest.raises(InputError, match="g: too little unambiguous sequence"):
             build_corpus([genome])
 

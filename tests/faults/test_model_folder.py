@@ -137,7 +137,9 @@ def test_a_newer_format(model: tuple[Path, Load], version: Any) -> None:
 
 def test_the_wrong_kind(tmp_path: Path) -> None:
     save_language_model(LanguageModel(AWDLSTM(ENCODER)), tmp_path / "lm", "", {})
-    save_classifier(Classifier(ClassifierConfig(ENCODER, ("a", "b"), "pooling")), tmp_path / "c", "", {})
+    save_classifier(
+        Classifier(ClassifierConfig(ENCODER, ("a", "b"), "pooling")), tmp_path / "c", "", {}
+    )
     with pytest.raises(InputError, match=r"lm: holds a language-model, but a classifier is needed"):
         load_classifier(tmp_path / "lm")
     with pytest.raises(InputError, match=r"c: holds a classifier, but a language-model is needed"):

@@ -42,9 +42,7 @@ def test_a_language_model_comes_back(decoder: str, tmp_path: Path) -> None:
     loaded = load_language_model(folder)
     assert loaded.encoder.config == ENCODER
     tokens = torch.randint(0, 256, (9, 2))
-    for found, expected in zip(
-        loaded.eval()(tokens)[:3], model.eval()(tokens)[:3], strict=True
-    ):
+    for found, expected in zip(loaded.eval()(tokens)[:3], model.eval()(tokens)[:3], strict=True):
         assert torch.equal(found, expected)
     assert (folder / "card.md").read_text(encoding="utf-8") == "# Card: σ70\n"
 

@@ -61,6 +61,24 @@ def test_the_margin_follows_the_interval(study, difference, low, high, expected)
     assert answer(results)[1].endswith(expected)
 
 
+def test_the_most_cautious_interval_decides(study):
+    results = _with_comparisons(study[0], ("cnn", 0.01, 0.005, 0.015), ("cnn", 0.01, -0.1, 0.12))
+    second = answer(results)[1]
+    assert second.endswith(
+        "not distinguishable from small CNN (difference +0.010 [−0.100, +0.120])."
+    )
+    results = _with_comparisons(study[0], ("cnn", 0.01, 0.005, 0.015), ("cnn", 0.01, None, None))
+    assert answer(results)[1].endswith("better than small CNN by 0.010 [0.005, 0.015].")
+
+
+def test_only_rivals_are_compared(study):
+    results = _with_comparisons(
+        study[0], ("e_coli_seed_head", 0.02, 0.01, 0.03), ("cnn", 0.02, 0.01, 0.03)
+    )
+    results["comparisons"][1]["metric"] = "mcc"
+    assert "not compared pair by pair" in answer(results)[1]
+
+
 def test_margins_are_joined(study):
     results = _with_comparisons(
         study[0], ("naive", 0.05, 0.04, 0.06), ("onehot_lr", -0.05, -0.06, -0.04)

@@ -88,7 +88,7 @@ def test_an_unknown_model_keeps_its_name_and_comes_last(study):
 
 def test_markdown_tables_have_the_same_number_of_cells_in_every_row(study):
     tables = _markdown_tables(markdown_table(study[0]))
-    assert len(tables) == 4
+    assert len(tables) == 5
     for _, rows in tables:
         assert {len(row) for row in rows} == {len(rows[0])}
         assert all(re.fullmatch(r"-{3}:?", cell) for cell in rows[1])
@@ -105,7 +105,7 @@ def test_markdown_tells_leakage_command_notes_and_machine(study):
 
 def test_simulated_is_said_at_every_table_and_never_otherwise(study, simulated_study):
     tables = _markdown_tables(markdown_table(simulated_study[0]))
-    assert len(tables) == 4
+    assert len(tables) == 5
     assert all("SIMULATED GENOME" in caption for caption, _ in tables)
     assert markdown_table(simulated_study[0]).startswith("# SIMULATED GENOME")
     assert "SIMULATED" not in markdown_table(study[0])
@@ -136,22 +136,44 @@ def test_pretraining_is_named_after_the_genome_that_was_read(make_study, genome,
     assert result_table(results, "strict").rows[1].cells[0].text == expected
 
 
+def test_comparisons_have_one_row_per_pair_and_one_column_per_method(study):
+    table = comparison_table(study[0], "strict")
+    assert len(table.rows) == 3 * 2  # rivals, metrics
+    assert table.header[3:5] == (
+        "95 % interval: test sequences, paired bootstrap",
+        "95 % interval: seeds, paired t",
+    )
+    assert [cell.text for cell in table.rows[0].cells] == [
+        "E. coli genome pretraining − naive (no pretraining)",
+        "accuracy",
+        "+0.051",
+        "[+0.042, +0.060]",
+        "[+0.038, +0.064]",
+        "yes",
+    ]
+    assert len(comparison_table(study[0], "strict", ["accuracy"]).rows) == 3
+    assert comparison_table(study[0], "another") is None
+
+
 @pytest.mark.parametrize(
-    ("low", "high", "verdict"),
+    ("intervals", "verdict"),
     [
-        (0.01, 0.02, "yes"),
-        (-0.02, -0.01, "yes"),
-        (-0.01, 0.02, "no"),
-        (0.0, 0.02, "no"),
-        (None, None, "no interval"),
+        ([(0.01, 0.02), (0.001, 0.03)], "yes"),
+        ([(-0.02, -0.01), (-0.03, -0.001)], "yes"),
+        ([(0.01, 0.02), (-0.01, 0.03)], "no"),
+        ([(0.0, 0.02)], "no"),
+        ([(0.01, 0.02), (None, None)], "yes"),
+        ([(None, None)], "no interval"),
     ],
 )
-def test_comparisons_say_whether_the_interval_excludes_0(study, low, high, verdict):
+def test_comparisons_say_whether_every_interval_excludes_0(study, intervals, verdict):
     results = copy.deepcopy(study[0])
-    results["comparisons"] = [results["comparisons"][0] | {"low": low, "high": high}]
-    (row,) = comparison_table(results).rows
+    results["comparisons"] = [
+        results["comparisons"][0] | {"low": low, "high": high, "method": str(i)}
+        for i, (low, high) in enumerate(intervals)
+    ]
+    (row,) = comparison_table(results, "strict").rows
     assert row.cells[-1].text == verdict
-    assert row.cells[3].text == "+0.051"
 
 
 def test_language_model_stands_beside_markov_and_informed_random(study):

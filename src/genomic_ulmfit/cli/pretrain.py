@@ -34,7 +34,7 @@ def pretrain(
     precision: Annotated[
         str | None, typer.Option(help="bf16 or fp32.", show_default="probed")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of weights, dropout and text order.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights, dropout and text order.")] = 0,
 ) -> None:
     """Train a language model of DNA on whole genomes, for classifiers to start from.
 
@@ -52,6 +52,7 @@ def pretrain(
     from rich.table import Table
 
     from genomic_ulmfit.errors import InputError
+    from genomic_ulmfit.training.pretraining import CHECKPOINT
     from genomic_ulmfit.training.pretraining_job import INFORMED_RANDOM, pretrain_genomes
 
     if precision not in (None, "bf16", "fp32"):
@@ -70,6 +71,8 @@ def pretrain(
     except KeyboardInterrupt:
         Console(stderr=True).print(
             "[bold]Stopped.[/] Add --resume to the same command to continue."
+            if (out / CHECKPOINT).exists()
+            else "[bold]Stopped.[/] Training had not begun."
         )
         raise typer.Exit(130) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +21,7 @@ def reproduce(
     ] = None,
     preset: Annotated[str, typer.Option(help="tiny, small or paper.")] = "small",
     seeds: Annotated[int, typer.Option(help="How many seeds.")] = 3,
-    seed: Annotated[int, typer.Option(help="The first of them.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The first of them.")] = 0,
     simulated: Annotated[
         bool, typer.Option("--simulated", help="Use a made-up genome; everything says so.")
     ] = False,
@@ -71,7 +72,7 @@ def reproduce(
             preset=preset,
             n_seeds=seeds,
             first_seed=seed,
-            command=" ".join(["genomic-ulmfit", *sys.argv[1:]]),
+            command=shlex.join(["genomic-ulmfit", *sys.argv[1:]]),
             say=notes.print,
         )
     except KeyboardInterrupt:

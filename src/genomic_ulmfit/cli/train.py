@@ -34,7 +34,7 @@ def train(
         int | None,
         typer.Option(help="Epochs of the last stage (all layers).", show_default="the recipe's"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of weights, dropout and batches.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights, dropout and batches.")] = 0,
 ) -> None:
     """Fine-tune a classifier of DNA sequences, any number of classes.
 

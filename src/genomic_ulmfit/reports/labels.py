@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from genomic_ulmfit.reports.results import Comparison, Estimate, GenomeFacts, Metric, StudyResults
@@ -154,10 +154,11 @@ def interval(low: float | None, high: float | None, *, sign: bool = False) -> st
     return f"[{number(low, sign=sign)}, {number(high, sign=sign)}]"
 
 
-def excludes_zero(comparison: Comparison) -> bool:
-    """Tell whether a difference has an interval, and that does not hold 0."""
-    low, high = comparison["low"], comparison["high"]
-    return low is not None and high is not None and (low > 0 or high < 0)
+def excludes_zero(comparisons: Iterable[Comparison]) -> bool | None:
+    """Tell whether every interval of a difference excludes 0; None where there is no interval."""
+    ends = [(one["low"], one["high"]) for one in comparisons]
+    known = [(low, high) for low, high in ends if low is not None and high is not None]
+    return all(low > 0 or high < 0 for low, high in known) if known else None
 
 
 def estimate(value: Estimate) -> str:

@@ -106,7 +106,7 @@ def _margin(rival: str, comparisons: list[Comparison]) -> str:
     difference, low, high = widest["difference"], widest["low"], widest["high"]
     if difference is None or low is None or high is None:
         return f"{number(difference, sign=True)} from {rival}, without an interval"
-    if all(map(excludes_zero, comparisons)):
+    if excludes_zero(comparisons):
         if difference > 0:
             return f"better than {rival} by {number(difference)} {interval(low, high)}"
         return f"worse than {rival} by {number(-difference)} {interval(-high, -low)}"

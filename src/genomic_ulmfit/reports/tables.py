@@ -35,6 +35,7 @@ from genomic_ulmfit.reports.prose import genome_sentence, leakage_sentences, mac
 from genomic_ulmfit.reports.results import METRICS, Comparison, Metric, StudyResults, Summary
 
 _INTERVAL = "95 % interval"
+_VERDICTS = {True: "yes", False: "no", None: "no interval"}
 
 # What fits into 80 columns; intervals come with it.
 _TERMINAL_COLUMNS = {
@@ -187,13 +188,17 @@ def comparison_table(
                 Cell(METRIC_LABELS.get(metric, metric)),
                 Cell(number(next(iter(by_method.values()))["difference"], sign=True)),
                 *(_interval_cell(by_method.get(method)) for method in methods),
-                Cell("yes" if all(map(excludes_zero, by_method.values())) else "no"),
+                Cell(_VERDICTS[excludes_zero(by_method.values())]),
             )
         )
         for (a, b, metric), by_method in pairs.items()
     ]
+    shown = list(dict.fromkeys(METRIC_LABELS.get(metric, metric) for _, _, metric in pairs))
     return Table(
-        caption=marked(results, f"how far apart the models are, {protocol_label(protocol)}"),
+        caption=marked(
+            results,
+            f"how far apart the models are in {' and '.join(shown)}, {protocol_label(protocol)}",
+        ),
         header=(
             "comparison",
             "metric",
@@ -203,9 +208,9 @@ def comparison_table(
         ),
         rows=tuple(rows),
         note=(
-            "Resampling test sequences says what other sequences would change, the trained models "
-            "being as they are; comparing seeds says what another training would change. 0 counts "
-            "as excluded where every interval excludes it."
+            "Intervals over test sequences take the trained models as they are; intervals over "
+            "seeds take in that another training ends elsewhere. 0 is excluded where every "
+            "interval of a row excludes it."
         ),
         n_text=2,
     )
@@ -376,8 +381,10 @@ def print_results(results: StudyResults, console: Console) -> None:
     console : rich.console.Console
         Where to print; results belong on standard output.
     """
-    for table in all_tables(results, comparison_metrics=("accuracy",)):
+    headline: tuple[Metric, ...] = ("accuracy",)
+    for table in all_tables(results, headline):
         console.print(_rich(table, results["genome"]["simulated"]))
+        console.print()
     for sentence in leakage_sentences(results):
         console.print(Text(sentence))
     if results["genome"]["simulated"]:

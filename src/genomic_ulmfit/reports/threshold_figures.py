@@ -234,6 +234,7 @@ def calibration(results: StudyResults, predictions: Predictions) -> Picture:
                         lw=0,
                         alpha=0.8,
                         zorder=3,
+                        clip_on=False,
                     )
             _make_square(panel)
             panel.set_title(textwrap.fill(model_label(model, results["genome"]), 23), loc="left")

@@ -27,6 +27,8 @@ from genomic_ulmfit.reports.picture import (
 )
 from genomic_ulmfit.reports.results import Curve, StudyResults
 
+_REFERENCE_LINES: tuple[Any, ...] = (SOLID, DASHED, DASH_DOT, DOTTED, (0, (9, 2, 1, 2, 1, 2)))
+
 _Field = Literal["train_loss", "valid_loss", "valid_accuracy"]
 
 
@@ -59,8 +61,10 @@ def training_curves(results: StudyResults) -> Picture:
             for curve in own:
                 colour, _ = styles[curve["protocol"]]
                 _draw_logged(losses, curve, "train_loss", color=colour, ls=DOTTED, lw=0.9)
-                _draw_logged(losses, curve, "valid_loss", color=colour, ls=SOLID, lw=1.1)
-                _draw_logged(accuracies, curve, "valid_accuracy", color=colour, ls=SOLID, lw=1.1)
+                _draw_logged(losses, curve, "valid_loss", color=colour, marker="o", ms=2.5, lw=1.1)
+                _draw_logged(
+                    accuracies, curve, "valid_accuracy", color=colour, marker="o", ms=2.5, lw=1.1
+                )
             _mark_stages((losses, accuracies), own[0], numbers)
             label = textwrap.fill(model_label(model, results["genome"]), 22)
             losses.set_title(label, loc="left", pad=14)
@@ -76,7 +80,7 @@ def training_curves(results: StudyResults) -> Picture:
     ]
     handles += [
         Line2D([], [], color=GREY, ls=DOTTED, lw=0.9, label="training"),
-        Line2D([], [], color=GREY, lw=1.1, label="validation"),
+        Line2D([], [], color=GREY, marker="o", ms=2.5, lw=1.1, label="validation"),
     ]
     seeds = ", ".join(str(seed) for seed in results["seeds"])
     return finish(
@@ -110,7 +114,7 @@ def _logged(curve: Curve, field: _Field) -> tuple[list[float], list[float]]:
 
 def _draw_logged(panel: Axes, curve: Curve, field: _Field, **line: Any) -> None:
     epochs, values = _logged(curve, field)
-    panel.plot(epochs, values, marker="o", ms=2.5, alpha=0.85, **line)
+    panel.plot(epochs, values, alpha=0.85, **line)
 
 
 def _stage_numbers(curves: Sequence[Curve]) -> dict[str, int]:
@@ -204,7 +208,7 @@ def language_model_curve(results: StudyResults) -> Picture:
                     height,
                     color="black" if place == 0 else GREY,
                     lw=1.1,
-                    ls=(SOLID, DASHED, DASH_DOT, DOTTED)[min(place, 3)],
+                    ls=_REFERENCE_LINES[place % len(_REFERENCE_LINES)],
                     label=f"{name}: {number(height)} ({number(bits)} bits)",
                 )
             )

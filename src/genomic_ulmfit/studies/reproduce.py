@@ -32,7 +32,7 @@ from genomic_ulmfit.evaluation.metrics import (
     paired_bootstrap_difference,
     paired_difference,
 )
-from genomic_ulmfit.files import file_sha256, write_json
+from genomic_ulmfit.files import file_sha256, require_writable, write_json
 from genomic_ulmfit.models.config import preset as preset_config
 from genomic_ulmfit.models.precision import best_precision
 from genomic_ulmfit.models.prediction import predict_probabilities
@@ -134,6 +134,7 @@ def reproduce(
         If `out` holds a study with other settings, or the genome cannot be used.
     """
     out = Path(out)
+    require_writable(out)
     preset_config(preset)
     if n_seeds < 1:
         raise InputError(f"--seeds: got {n_seeds}, allowed is 1 or more.")
@@ -346,19 +347,19 @@ def _comparisons(done: dict[_Cell, dict[str, Any]], seeds: list[int]) -> Iterato
                     [_two_columns(one) for one in right],
                     metric=metric,
                 )
-                over_seeds = paired_difference(
-                    [one["row"][metric] for one in left], [one["row"][metric] for one in right]
-                )
-                for method, (value, low, high) in (
-                    ("test sequences, paired bootstrap", over_sequences),
-                    ("seeds, paired t", over_seeds),
-                ):
+                estimates = {"test sequences, paired bootstrap": over_sequences}
+                if len(seeds) > 1:
+                    estimates["seeds, paired t"] = paired_difference(
+                        [one["row"][metric] for one in left],
+                        [one["row"][metric] for one in right],
+                    )
+                for method, (value, low, high) in estimates.items():
                     yield {
                         "a": a,
                         "b": b,
                         "protocol": protocol,
                         "metric": metric,  # type: ignore[typeddict-item]
-                        "difference": float("nan") if value is None else value,
+                        "difference": value,
                         "low": low,
                         "high": high,
                         "method": method,

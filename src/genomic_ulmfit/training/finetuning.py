@@ -186,9 +186,11 @@ def _cached_output(
     """Return frozen layers' output for all sequences, shape (time, sequences, width)."""
     time = max(map(len, sequences.tokens))
     width = model.config.encoder.layer_sizes()[frozen - 1][1]
-    if frozen == 0 or time * len(sequences) * width * 2 > CACHE_LIMIT:
+    # What the layers compute in: rounding would change it, and fp32 layers take no bf16.
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    if time * len(sequences) * width * dtype.itemsize > CACHE_LIMIT:
         return None
-    cache = torch.zeros(time, len(sequences), width, dtype=torch.bfloat16)
+    cache = torch.zeros(time, len(sequences), width, dtype=dtype)
     device = next(model.parameters()).device
     with autocast(precision):
         for batch in sequences.in_order_of_length(256):

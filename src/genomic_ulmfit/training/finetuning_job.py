@@ -13,7 +13,7 @@ import pandas as pd
 from genomic_ulmfit.data.tables import read_labelled
 from genomic_ulmfit.dna.alphabet import Codes, encode
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import file_sha256
+from genomic_ulmfit.files import file_sha256, require_writable
 from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
 from genomic_ulmfit.models.config import EncoderConfig
 from genomic_ulmfit.models.config import preset as preset_config
@@ -133,6 +133,7 @@ def train_classifier(
         The training curve, as `fine_tune` returns it.
     """
     out = Path(out)
+    require_writable(out)
     if (out / "config.json").exists():
         raise InputError(f"--out: {out} holds a finished model already; name another folder.")
     start = load_encoder(encoder)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
+import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import lightning as L
@@ -89,17 +90,54 @@ def one_cycle(
 def fit(trainer: L.Trainer, *arguments: Any, **options: Any) -> None:
     """Run `trainer.fit` quietly; an interrupt comes out as `KeyboardInterrupt`.
 
-    Lightning answers Ctrl-C with `sys.exit(1)`, which would look like a failure of ours.
+    Ctrl-C takes effect when the step under way is done, so that a checkpoint saved then is of
+    whole steps; a second one takes effect at once.
     """
+    _run(trainer, trainer.fit, *arguments, **options)
+
+
+def validate(trainer: L.Trainer, *arguments: Any, **options: Any) -> None:
+    """Run `trainer.validate` as `fit` runs `trainer.fit`."""
+    _run(trainer, trainer.validate, *arguments, verbose=False, **options)
+
+
+def _run(trainer: L.Trainer, method: Callable[..., Any], *arguments: Any, **options: Any) -> None:
+    stop = _StopBetweenSteps()
     handler = signal.getsignal(signal.SIGINT)
+    # Python lets only the main thread take signals.
+    take = handler is not None and threading.current_thread() is threading.main_thread()
+    trainer.callbacks.append(stop)  # type: ignore[attr-defined]
     try:
+        if take:
+            signal.signal(signal.SIGINT, stop.ask)
         with quiet():
-            trainer.fit(*arguments, **options)
+            method(*arguments, **options)
     except SystemExit:
-        signal.signal(signal.SIGINT, handler)
+        # Lightning answers Ctrl-C with `sys.exit(1)`, which would look like a failure of ours.
         raise KeyboardInterrupt from None
-    if trainer.interrupted:
+    finally:
+        trainer.callbacks.remove(stop)  # type: ignore[attr-defined]
+        if take:
+            signal.signal(signal.SIGINT, handler)
+    if stop.asked or trainer.interrupted:
         raise KeyboardInterrupt
+
+
+class _StopBetweenSteps(Callback):
+    """Turns Ctrl-C into `KeyboardInterrupt` after the step in which it came."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def ask(self, *_: Any) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        # Not within validation: Lightning would not resume it from its last batch.
+        if self.asked:
+            raise KeyboardInterrupt
 
 
 class Progress(Callback):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import lightning as L
@@ -27,7 +29,7 @@ from genomic_ulmfit.training.lightning_setup import (
     fit,
     make_trainer,
     one_cycle,
-    quiet,
+    validate,
 )
 
 CHECKPOINT = "last.ckpt"
@@ -111,10 +113,17 @@ class LanguageModelReport:
 class _LanguageModelTask(L.LightningModule):
     """Truncated back-propagation through time over endless streams."""
 
-    def __init__(self, model: LanguageModel, recipe: PretrainingRecipe, total_steps: int) -> None:
+    def __init__(
+        self,
+        model: LanguageModel,
+        recipe: PretrainingRecipe,
+        total_steps: int,
+        settings: dict[str, Any],
+    ) -> None:
         super().__init__()
         self.model = model
         self.recipe = recipe
+        self.settings = settings
         self.total_steps = total_steps
         self.state: State | None = None
         self.valid_state: State | None = None
@@ -189,8 +198,7 @@ class _LanguageModelTask(L.LightningModule):
             "train_loss": self.train_loss,
             "curve": self.curve,
             "rng": torch.get_rng_state(),
-            "recipe": asdict(self.recipe),
-            "architecture": self.model.encoder.config.to_dict(),
+            "settings": self.settings,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -239,7 +247,7 @@ def pretrain(
     corpus : Corpus
     folder : path-like
         Where the checkpoint is kept while training runs (about once a minute, and when
-        training is interrupted). It is removed when training ends.
+        training is interrupted). Whoever has saved the model may remove it.
     config : EncoderConfig
         Shape of the encoder; that of `start_from` where one is given.
     recipe : PretrainingRecipe
@@ -267,13 +275,19 @@ def pretrain(
         If there is nothing to resume, or it was another run.
     """
     checkpoint = Path(folder) / CHECKPOINT
-    resume_from = _checkpoint_to_resume(checkpoint, config, recipe) if resume else None
+    settings = {
+        "recipe": asdict(recipe),
+        "architecture": config.to_dict(),
+        "seed": seed,
+        "text": _text_sha256(corpus),
+    }
+    resume_from = _checkpoint_to_resume(checkpoint, settings) if resume else None
     L.seed_everything(seed, verbose=False)
     model = start_from or LanguageModel(AWDLSTM(config))
     model.encoder.dropouts = LANGUAGE_MODEL_DROPOUTS.scaled(recipe.dropout)
     streams = TokenStreams(corpus.train, config.tokenizer, recipe.streams, recipe.bptt, seed)
     held_out = HeldOutWindows(corpus.held_out, config.tokenizer)
-    task = _LanguageModelTask(model, recipe, total_steps=recipe.epochs * len(streams))
+    task = _LanguageModelTask(model, recipe, recipe.epochs * len(streams), settings)
     saver = ModelCheckpoint(
         dirpath=folder,
         filename=checkpoint.stem,
@@ -288,8 +302,7 @@ def pretrain(
         enable_checkpointing=True,
     )
     fit(trainer, task, streams, held_out, ckpt_path=resume_from, weights_only=True)
-    with quiet():
-        trainer.validate(task, held_out, verbose=False)
+    validate(trainer, task, held_out)
     loss = (task.sums[0] / task.sums[2]).item()
     report = LanguageModelReport(
         loss=loss,
@@ -300,22 +313,34 @@ def pretrain(
         seconds=task.seconds,
         curve=task.curve,
     )
-    checkpoint.unlink(missing_ok=True)
     return model.cpu().eval(), report
 
 
-def _checkpoint_to_resume(
-    checkpoint: Path, config: EncoderConfig, recipe: PretrainingRecipe
-) -> Path:
+def _text_sha256(corpus: Corpus) -> str:
+    digest = hashlib.sha256()
+    for piece in corpus.train:
+        digest.update(piece.tobytes())
+    return digest.hexdigest()
+
+
+def _checkpoint_to_resume(checkpoint: Path, settings: dict[str, Any]) -> Path:
     if not checkpoint.is_file():
         raise InputError(
             f"--resume: no checkpoint in {checkpoint.parent}. Start without --resume, or name "
             "the folder of the interrupted run."
         )
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)["genomic_ulmfit"]
-    if saved["recipe"] != asdict(recipe) or saved["architecture"] != config.to_dict():
+    try:
+        saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        found = saved["genomic_ulmfit"]["settings"]
+    except (EOFError, LookupError, RuntimeError, TypeError, UnpicklingError):
         raise InputError(
-            f"--resume: {checkpoint} is of a run with other settings "
-            f"({saved['recipe']}, {saved['architecture']}). Give the same ones to continue it."
+            f"--resume: {checkpoint} is damaged or no checkpoint of a language model. Remove it "
+            "and start without --resume."
+        ) from None
+    differing = [name for name, value in settings.items() if found.get(name) != value]
+    if differing:
+        raise InputError(
+            f"--resume: {checkpoint} is of a run with other settings: {', '.join(differing)}. "
+            "Repeat the command that was interrupted, or start without --resume."
         )
     return checkpoint

@@ -11,12 +11,17 @@ from typing import Any
 from genomic_ulmfit.data.corpus import Corpus, build_corpus
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import file_sha256
+from genomic_ulmfit.files import file_sha256, require_writable
 from genomic_ulmfit.models.config import preset as preset_config
 from genomic_ulmfit.models.markov import markov_report
 from genomic_ulmfit.models.precision import best_precision
 from genomic_ulmfit.models.store import load_language_model, save_language_model
-from genomic_ulmfit.training.pretraining import RECIPES, LanguageModelReport, pretrain
+from genomic_ulmfit.training.pretraining import (
+    CHECKPOINT,
+    RECIPES,
+    LanguageModelReport,
+    pretrain,
+)
 
 INFORMED_RANDOM = 2.0
 """Bits per base when all four bases are equally likely."""
@@ -97,6 +102,7 @@ def pretrain_genomes(
             raise InputError(f"--epochs: got {epochs}, allowed is 1 or more.")
         recipe = replace(recipe, epochs=epochs)
     out = Path(out)
+    require_writable(out)
     if (out / "config.json").exists():
         raise InputError(f"--out: {out} holds a finished model already; name another folder.")
     start = None
@@ -141,6 +147,8 @@ def pretrain_genomes(
     }
     result = PretrainingResult(report, markov, training)
     save_language_model(model, out, _card(result, corpus), training)
+    # Not before the model is safe: a full disk must not cost the training.
+    (out / CHECKPOINT).unlink(missing_ok=True)
     return result
 
 

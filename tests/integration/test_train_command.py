@@ -1,0 +1,122 @@
+"""`genomic-ulmfit train`, run as a user runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from genomic_ulmfit.files import file_sha256
+from genomic_ulmfit.models.store import load_classifier, read_config
+
+
+@pytest.fixture(scope="module")
+def done(
+    process: Callable,
+    promoters_csv: Path,
+    encoder_folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+):
+    out = tmp_path_factory.mktemp("train") / "made" / "model"
+    arguments = (promoters_csv, "--out", out, "--encoder", encoder_folder, "--epochs", 1)
+    return process("train", *arguments, "--seed", 2), out
+
+
+def test_it_writes_a_classifier_and_nothing_else(done) -> None:
+    ran, out = done
+    assert ran.code == 0, ran.stderr
+    names = sorted(path.name for path in out.iterdir())
+    assert names == ["card.md", "config.json", "model.safetensors"]
+    assert list(out.parent.iterdir()) == [out]
+    config = load_classifier(out).config
+    assert (config.classes, config.head, config.length) == (("0", "1"), "position", 150)
+    assert config.encoder.embedding == 32
+    assert config.integer_labels
+
+
+def test_the_folder_says_what_went_in(done, promoters_csv: Path) -> None:
+    _, out = done
+    training = read_config(out)["training"]
+    table = pd.read_csv(promoters_csv)
+    train = table[table["split"] == "train"]
+    assert training["table"] == {"file": "promoters.csv", "sha256": file_sha256(promoters_csv)}
+    assert training["n_train"] == len(train)
+    assert training["classes"] == {str(k): n for k, n in train["label"].value_counts().items()}
+    assert training["seed"] == 2
+    assert training["encoder"] == "encoder"
+    card = (out / "card.md").read_text(encoding="utf-8")
+    assert training["table"]["sha256"] in card
+    assert f"{len(train):,} sequences" in card
+
+
+def test_it_prints_the_curve(done) -> None:
+    ran, out = done
+    curve = read_config(out)["training"]["curve"]
+    lines = [line for line in ran.stdout.splitlines() if line.startswith("epoch ")]
+    assert len(lines) == len(curve)
+    for line, point in zip(lines, curve, strict=True):
+        assert line.startswith(f"epoch {point['epoch']} ({point['stage']}): ")
+        assert f"loss {point['train_loss']:.4f}" in line
+        assert f"accuracy {point['valid_accuracy']:.4f}" in line
+    assert curve[-1]["stage"] == "all layers"
+    assert "Traceback" not in ran.stderr
+
+
+def test_without_an_encoder_with_many_classes_and_lengths_and_no_split(
+    command: Callable, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    table = tmp_path / "many.fa"
+    table.write_text(
+        "".join(
+            f">s{i} label={'abc'[i % 3]}\n{''.join(rng.choice(list('ACGT'), 20 + i))}\n"
+            for i in range(24)
+        )
+    )
+    out = tmp_path / "model"
+    ran = command("train", table, "--out", out, "--preset", "tiny", "--epochs", 1)
+    assert ran.code == 0, ran.stderr
+    model = load_classifier(out)
+    assert model.config.classes == ("a", "b", "c")
+    assert model.config.head == "pooling"
+    training = read_config(out)["training"]
+    assert training["encoder"] is None
+    assert training["n_train"] == 24
+    assert training["curve"][-1]["valid_accuracy"] is None
+    assert "No validation rows were given" in (out / "card.md").read_text(encoding="utf-8")
+
+
+def test_rows_of_the_test_split_are_not_looked_at(
+    command: Callable, promoters_csv: Path, tmp_path: Path
+) -> None:
+    table = pd.read_csv(promoters_csv)
+    held = table["split"] == "test"
+    table.loc[held, "sequence"] = "A" * 150
+    table.loc[held, "label"] = 1 - table.loc[held, "label"]
+    changed = tmp_path / "changed.csv"
+    table.to_csv(changed, index=False)
+    outs = [tmp_path / name for name in ("plain", "changed")]
+    for source, out in zip((promoters_csv, changed), outs, strict=True):
+        ran = command("train", source, "--out", out, "--preset", "tiny", "--epochs", 1)
+        assert ran.code == 0, ran.stderr
+    plain, other = (read_config(out)["training"]["curve"] for out in outs)
+    for point, same in zip(plain, other, strict=True):
+        assert point == pytest.approx(same, rel=1e-4)
+
+
+def test_a_finished_model_is_not_overwritten(done, command: Callable, promoters_csv: Path) -> None:
+    _, out = done
+    before = (out / "model.safetensors").read_bytes()
+    ran = command("train", promoters_csv, "--out", out, "--preset", "tiny")
+    assert ran.code == 2
+    assert "holds a finished model already; name another folder" in ran.stderr
+    assert (out / "model.safetensors").read_bytes() == before
+
+
+def test_help_teaches_by_example(command: Callable) -> None:
+    ran = command("train", "--help")
+    assert ran.code == 0
+    assert "genomic-ulmfit train promoters.csv --encoder encoder --out model" in ran.stdout

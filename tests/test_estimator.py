@@ -1,0 +1,213 @@
+"""`SequenceClassifier` keeps the contract that scikit-learn's tools rely on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
+from sklearn.utils.validation import check_is_fitted
+
+import genomic_ulmfit
+from genomic_ulmfit import SequenceClassifier
+from genomic_ulmfit.errors import InputError
+
+QUICK: dict[str, Any] = {"preset": "tiny", "epochs": 1}
+
+
+def labelled(n: int = 40, length: int | None = 30, seed: int = 0) -> tuple[list[str], list[str]]:
+    """Sequences rich in A and T, and in C and G."""
+    rng = np.random.default_rng(seed)
+    labels = ["cool" if number % 2 else "alt" for number in range(n)]
+    sequences = [
+        "".join(
+            rng.choice(
+                list("ATCG"),
+                size=length or rng.integers(8, 40),
+                p=[0.45, 0.45, 0.05, 0.05] if label == "cool" else [0.05, 0.05, 0.45, 0.45],
+            )
+        )
+        for label in labels
+    ]
+    return sequences, labels
+
+
+@pytest.fixture(scope="module")
+def fitted() -> SequenceClassifier:
+    return SequenceClassifier(**QUICK, seed=1).fit(*labelled())
+
+
+def test_parameters_are_what_the_constructor_was_given() -> None:
+    given = {
+        "encoder": "folder",
+        "head": "pooling",
+        "preset": "tiny",
+        "epochs": 3,
+        "seed": 5,
+        "progress": True,
+    }
+    model = SequenceClassifier(**given)
+    assert model.get_params() == given
+    assert model.set_params(seed=6, head="position") is model
+    assert (model.seed, model.head, model.epochs) == (6, "position", 3)
+    assert clone(model).get_params() == model.get_params()
+    with pytest.raises(ValueError, match="Invalid parameter 'depth'"):
+        model.set_params(depth=3)
+    assert "preset='tiny'" in repr(model)
+
+
+def test_a_clone_is_not_fitted(fitted: SequenceClassifier) -> None:
+    check_is_fitted(fitted)
+    fresh = clone(fitted)
+    assert fresh.get_params() == fitted.get_params()
+    for method in (fresh.predict, fresh.predict_proba):
+        with pytest.raises(NotFittedError):
+            method(["ACGTACGT"])
+
+
+def test_string_labels_come_back(fitted: SequenceClassifier) -> None:
+    sequences, labels = labelled(30, seed=2)
+    assert fitted.classes_.tolist() == ["alt", "cool"]
+    probabilities = fitted.predict_proba(sequences)
+    assert probabilities.shape == (30, 2)
+    assert probabilities.sum(axis=1) == pytest.approx(1)
+    predicted = fitted.predict(sequences)
+    assert predicted.tolist() == fitted.classes_[probabilities.argmax(axis=1)].tolist()
+    assert fitted.score(sequences, labels) == np.mean(predicted == np.array(labels))
+    assert fitted.predict_proba([]).shape == (0, 2)
+    assert fitted.predict([]).shape == (0,)
+
+
+@pytest.mark.parametrize("classes", [[7, 11, 9], [True, False], [0.5, 1.5]])
+def test_labels_of_other_types_come_back(classes: list[Any]) -> None:
+    sequences, _ = labelled(12)
+    labels = np.resize(np.array(classes), 12)
+    model = SequenceClassifier(**QUICK).fit(sequences, labels)
+    assert model.classes_.tolist() == sorted(set(classes))
+    predicted = model.predict(sequences)
+    assert predicted.dtype == labels.dtype
+    assert set(predicted.tolist()) <= set(classes)
+
+
+def test_anything_that_is_a_row_of_strings_will_do(fitted: SequenceClassifier) -> None:
+    sequences, labels = labelled(10, seed=3)
+    expected = fitted.predict_proba(sequences)
+    for same in (np.array(sequences), pd.Series(sequences, index=range(5, 15)), tuple(sequences)):
+        np.testing.assert_array_equal(fitted.predict_proba(same), expected)
+    lower = [sequence.lower().replace("t", "u") for sequence in sequences]
+    np.testing.assert_array_equal(fitted.predict_proba(lower), expected)
+    series = pd.Series(labels, index=range(3, 13))
+    one = SequenceClassifier(**QUICK).fit(pd.Series(sequences), series)
+    other = SequenceClassifier(**QUICK).fit(sequences, labels)
+    np.testing.assert_allclose(one.predict_proba(sequences), other.predict_proba(sequences))
+
+
+def test_fitting_again_starts_anew() -> None:
+    sequences, labels = labelled(16)
+    model = SequenceClassifier(**QUICK)
+    first = model.fit(sequences, labels).predict_proba(sequences)
+    assert model.fit(sequences, labels) is model
+    np.testing.assert_allclose(model.predict_proba(sequences), first, atol=1e-6)
+    other = model.set_params(seed=1).fit(sequences, labels).predict_proba(sequences)
+    assert np.abs(other - first).max() > 1e-4
+
+
+def test_cross_validation() -> None:
+    sequences, labels = labelled(60)
+    model = SequenceClassifier(preset="tiny", epochs=8)
+    scores = cross_val_score(model, sequences, labels, cv=StratifiedKFold(3), error_score="raise")
+    assert scores.shape == (3,)
+    assert scores.mean() > 0.8
+    areas = cross_val_score(
+        model, np.array(sequences), labels, cv=2, scoring="roc_auc", error_score="raise"
+    )
+    assert areas.mean() > 0.8
+
+
+def test_a_grid_search_over_head_and_epochs() -> None:
+    sequences, labels = labelled(40)
+    search = GridSearchCV(
+        SequenceClassifier(preset="tiny"),
+        {"head": ["pooling", "position"], "epochs": [1, 2]},
+        cv=2,
+        error_score="raise",
+    ).fit(sequences, labels)
+    assert len(search.cv_results_["params"]) == 4
+    assert search.best_params_ in search.cv_results_["params"]
+    best = search.best_estimator_
+    assert best.model_.config.head == search.best_params_["head"]
+    assert len(best.curve_) == search.best_params_["epochs"]
+
+
+def test_sequences_of_several_lengths() -> None:
+    sequences, labels = labelled(24, length=None)
+    model = SequenceClassifier(**QUICK).fit(sequences, labels)
+    assert model.model_.config.head == "pooling"
+    assert model.predict(["ACGTA", "ACGT" * 30]).shape == (2,)
+    with pytest.raises(InputError, match="--head position: needs sequences of one length"):
+        SequenceClassifier(**QUICK, head="position").fit(sequences, labels)
+
+
+def test_starting_from_an_encoder(encoder_folder: Path) -> None:
+    sequences, labels = labelled(20)
+    model = SequenceClassifier(encoder=encoder_folder, epochs=1).fit(sequences, labels)
+    assert model.model_.config.encoder.embedding == 32, "the encoder's size, not the preset's"
+    assert {point["stage"] for point in model.curve_} >= {"head", "all layers"}
+    with pytest.raises(InputError, match="absent: no such model folder"):
+        SequenceClassifier(encoder="absent").fit(sequences, labels)
+
+
+@pytest.mark.parametrize(
+    ("sequences", "labels", "message"),
+    [
+        (["ACGTACGT"] * 4, ["a"] * 4, "labels: got 1 class; a classifier needs at least two"),
+        (["ACGTACGT"] * 4, ["a", "b"], r"labels: got shape \(2,\) for 4 sequences"),
+        (["ACGTACGT"] * 2, [["a"], ["b"]], r"labels: got shape \(2, 1\) for 2 sequences"),
+        ([], [], "labels: got 0 class"),
+        ("ACGT", ["a", "b", "a", "b"], "sequences: got one string"),
+        (["ACGTACGT", "ACGEFGH"], ["a", "b"], "sequence 2: .*'E'"),
+        (["ACGTACGT", "ACG"], ["a", "b"], "3 bases .* no k-mer of k=5"),
+        (["ACGTACGT", ""], ["a", "b"], "0 bases .* no k-mer of k=5"),
+    ],
+)
+def test_unusable_input(sequences: Any, labels: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        SequenceClassifier(**QUICK).fit(sequences, labels)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"preset": "huge"}, "preset: got 'huge', allowed are tiny, small, paper"),
+        ({"head": "max"}, "head: got 'max'"),
+        ({"epochs": 0}, "epochs: got 0, allowed is 1 or more"),
+    ],
+)
+def test_unusable_parameters(parameters: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        SequenceClassifier(**{**QUICK, **parameters}).fit(*labelled(8))
+
+
+def test_other_lengths_than_in_training(fitted: SequenceClassifier) -> None:
+    with pytest.raises(InputError, match=r"sequence 2: has 8 bases, but this model .* of 30"):
+        fitted.predict(["A" * 30, "ACGTACGT"])
+
+
+def test_importing_the_package_is_quick_and_the_class_is_there() -> None:
+    code = (
+        "import sys, genomic_ulmfit; assert 'torch' not in sys.modules; "
+        "print(genomic_ulmfit.__version__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout.strip() == genomic_ulmfit.__version__
+    with pytest.raises(AttributeError, match="no attribute 'Classifier'"):
+        _ = genomic_ulmfit.Classifier
