@@ -9,8 +9,12 @@ import typer
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="Classifier folder written by train.")],
-    table: Annotated[Path, typer.Argument(help="Labelled sequences: CSV, TSV or FASTA.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Classifier folder written by train.")
+    ],
+    table: Annotated[
+        Path, typer.Argument(metavar="TABLE", help="Labelled sequences: CSV, TSV or FASTA.")
+    ],
     split: Annotated[
         str | None,
         typer.Option(help="Rows to use.", show_default="test where there is a split column"),
@@ -20,8 +24,9 @@ def evaluate(
 ) -> None:
     """Score a classifier on labelled sequences, with 95 % bootstrap intervals.
 
-    Prints accuracy, precision, recall, specificity, MCC, AUROC, AUPRC, the confusion matrix
-    and how far predicted probabilities can be believed (calibration).
+    Prints accuracy, precision, recall, specificity, MCC, AUROC, AUPRC, the
+    confusion matrix and how far predicted probabilities can be believed
+    (calibration).
 
     Example:
 
@@ -33,9 +38,14 @@ def evaluate(
     from rich.table import Table
 
     from genomic_ulmfit.evaluation.metrics import METRICS
-    from genomic_ulmfit.studies.evaluation import evaluate_file
+    from genomic_ulmfit.studies.evaluation import evaluate_file, was_trained_on
 
     result = evaluate_file(model, table, split, seed)
+    if was_trained_on(model, table):
+        Console(stderr=True).print(
+            "[bold]Note:[/] the model was trained on these very sequences; scores on them say "
+            "nothing about others. Keep some for a test, in a split column."
+        )
     if as_json:
         typer.echo(json.dumps(result.to_dict(), indent=2))
         return
@@ -53,7 +63,8 @@ def evaluate(
         )
     console.print(scores)
 
-    confusion = Table(title="Confusion matrix: rows are true, columns predicted")
+    console.print("Confusion matrix: rows are true, columns predicted")
+    confusion = Table()
     confusion.add_column("")
     for name in result.class_names:
         confusion.add_column(name, justify="right")

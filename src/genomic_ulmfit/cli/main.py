@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from genomic_ulmfit.cli.evaluate import evaluate
 from genomic_ulmfit.cli.genome import genome
@@ -18,7 +19,21 @@ from genomic_ulmfit.cli.simulate import simulate
 from genomic_ulmfit.cli.train import train
 from genomic_ulmfit.errors import InputError
 
+
+class _Commands(TyperGroup):
+    """Ends every command alike on Ctrl-C; some say more about it themselves."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # Here, because Typer would end in silence or, in older versions, with exit code 1.
+            _console().print("[bold]Stopped.[/] Nothing half-written was left behind.")
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -67,20 +82,16 @@ def _root(
 
 def main() -> None:
     """Run the command line; a user's mistake ends in one message and exit code 2."""
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
         app()
     except InputError as error:
-        console.print(f"[bold red]Error:[/] {_escape(str(error))}")
+        _console().print(f"[bold red]Error:[/] {_escape(str(error))}")
         sys.exit(2)
-    except KeyboardInterrupt:
-        console.print("[bold]Stopped.[/] Nothing half-written was left behind.")
-        sys.exit(130)
     except OSError as error:
         if error.errno not in _ENVIRONMENT:
             raise
         place = f" ({error.filename})" if error.filename else ""
-        console.print(f"[bold red]Error:[/] {_escape(str(error.strerror) + place)}.")
+        _console().print(f"[bold red]Error:[/] {_escape(str(error.strerror) + place)}.")
         sys.exit(2)
 
 
@@ -97,6 +108,10 @@ _ENVIRONMENT = {
     errno.EPERM,
     errno.EROFS,
 }
+
+
+def _console() -> Console:
+    return Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 def _escape(text: str) -> str:

@@ -11,7 +11,7 @@ import typer
 def pretrain(
     genomes: Annotated[
         list[Path],
-        typer.Argument(help="Genome files: FASTA or GenBank, plain or gzip."),
+        typer.Argument(metavar="GENOME...", help="Genome files: FASTA or GenBank, plain or gzip."),
     ],
     out: Annotated[Path, typer.Option(help="Folder to write the language model to.")],
     preset: Annotated[
@@ -36,11 +36,12 @@ def pretrain(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of weights, dropout and text order.")] = 0,
 ) -> None:
-    """Train a language model of DNA on whole genomes, for classifiers to start from.
+    """Train a language model of whole genomes, for classifiers to start from.
 
-    Reads both strands in random phase, holds out contiguous regions (5 %) and reports how well
-    the model predicts them, beside informed random guessing and Markov models fitted on the
-    same text. Labels are not needed. Ctrl-C keeps a checkpoint that --resume continues.
+    Reads both strands in random phase, holds out contiguous regions (5 %)
+    and reports how well the model predicts them, beside informed random
+    guessing and Markov models fitted on the same text. Labels are not
+    needed. Ctrl-C keeps a checkpoint that --resume continues.
 
     Example:
 

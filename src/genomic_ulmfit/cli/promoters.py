@@ -45,17 +45,20 @@ def promoters(
 ) -> None:
     """Cut promoter windows and other windows from a genome and divide them.
 
-    A promoter (label 1) is the window around the start of a CDS, read along its strand; the
-    other class (label 0) is one window of the same length from inside each CDS that has room.
+    A promoter (label 1) is the window around the start of a CDS, read along
+    its strand; the other class (label 0) is one window of the same length
+    from inside each CDS that has room.
 
       genomic-ulmfit data promoters NC_000913.3.gbk.gz --out promoters.csv
 
-    Writes a CSV with the columns id, sequence, label, contig, contig_length, start, end
-    (0-based, half-open), strand, gene, split (train, valid or test) and cluster. Prints how many
-    sequences of each class are in each split, and how many held-out ones share a 15-mer (either
-    strand) or a position with train: none under the protocol strict, which puts whole homology
-    clusters to one side; many under the protocol seed, printed for comparison, which draws test
-    and validation from a maximal independent set and leaves their homologues in train.
+    Writes a CSV with the columns id, sequence, label, contig,
+    contig_length, start, end (0-based, half-open), strand, gene, split
+    (train, valid or test) and cluster. Prints how many sequences of each
+    class are in each split, and how many held-out ones share a 15-mer
+    (either strand) or a position with train: none under the protocol
+    strict, which puts whole homology clusters to one side; many under the
+    protocol seed, printed for comparison, which draws test and validation
+    from a maximal independent set and leaves their homologues in train.
     """
     from rich.console import Console
 

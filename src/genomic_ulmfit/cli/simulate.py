@@ -13,16 +13,18 @@ def simulate(
     genes: Annotated[int, typer.Option(min=1, help="Protein-coding genes to make.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same genome.")] = 0,
 ) -> None:
-    """Make up an annotated bacterial-like genome, to run everything offline against known truth.
+    """Make up an annotated bacterial-like genome with known truth.
 
-    Genes on both strands with the codon usage of E. coli, operons, Shine-Dalgarno sites, −35 and
-    −10 boxes as degenerate as real ones, and a known transcription start site (TSS) for each
-    operon, on a circular contig.
+    Genes on both strands with the codon usage of E. coli, operons, Shine-Dalgarno
+    sites, −35 and −10 boxes as degenerate as real ones, and a
+    known transcription start site (TSS) for each operon, on a circular
+    contig.
 
       genomic-ulmfit simulate --out sim.gbk --genes 1000
 
-    Writes a GenBank file in which every TSS is a misc_feature with the note "transcription start
-    site". The file is marked as simulated, and so is whatever is made from it.
+    Writes a GenBank file in which every TSS is a misc_feature with the note
+    "transcription start site". The file is marked as simulated, and so is
+    whatever is made from it.
     """
     from genomic_ulmfit.dna.simulate import simulate_genome, write_genbank
 

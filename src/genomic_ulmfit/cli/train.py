@@ -12,8 +12,9 @@ def train(
     table: Annotated[
         Path,
         typer.Argument(
+            metavar="TABLE",
             help="Labelled sequences: CSV or TSV with columns sequence and label (optional: id, "
-            "split), or FASTA with label=... in its descriptions."
+            "split), or FASTA with label=... in its descriptions.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder to write the classifier to.")],
@@ -38,8 +39,9 @@ def train(
 ) -> None:
     """Fine-tune a classifier of DNA sequences, any number of classes.
 
-    With a split column, rows marked train are learnt from, rows marked valid are watched, rows
-    marked test are left for `genomic-ulmfit evaluate`. Without one, every row is learnt from.
+    With a split column, rows marked train are learnt from, rows marked
+    valid are watched, rows marked test are left for `genomic-ulmfit
+    evaluate`. Without one, every row is learnt from.
 
     Example:
 

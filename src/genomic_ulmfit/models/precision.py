@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from functools import cache
 from typing import Any
 
@@ -13,33 +12,26 @@ from torch import nn
 
 @cache
 def best_precision() -> str:
-    """Return "bf16" where an LSTM trains in it, and faster, else "fp32".
+    """Return "bf16" where the processor computes in it and an LSTM trains in it, else "fp32".
 
-    Not every processor with bf16 instructions has an LSTM for them (oneDNN then raises "could
-    not create a primitive descriptor"), and without such instructions bf16 is emulated and
-    slow. So both are run and timed, once per process, in well under a second.
+    Without instructions for bf16 it is emulated, and slower than fp32. With them it is several
+    times faster, but not every such processor has an LSTM for it (oneDNN then raises "could not
+    create a primitive descriptor"), so one is tried. The answer depends on the machine alone,
+    not on how busy it is: the same command must compute in the same arithmetic.
     """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    # Older versions of PyTorch do not tell; then fp32 is the safe answer.
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    if not (capabilities.get("amx_bf16") or capabilities.get("avx512_bf16")):
+        return "fp32"
     try:
-        return "bf16" if _time_lstm(device, True) < _time_lstm(device, False) else "fp32"
+        with torch.autocast("cpu", torch.bfloat16):
+            output, _ = nn.LSTM(16, 32)(torch.zeros(4, 8, 16))
+        output.float().sum().backward()
     except RuntimeError:
         return "fp32"
-
-
-def _time_lstm(device: str, bf16: bool) -> float:
-    """Return the seconds of an LSTM step, forward and backward: the best of three."""
-    lstm = nn.LSTM(128, 256).to(device)
-    x = torch.zeros(16, 64, 128, device=device)
-    best = float("inf")
-    for _ in range(3):
-        start = time.perf_counter()
-        with torch.autocast(device, torch.bfloat16, enabled=bf16):
-            output, _ = lstm(x)
-        output.float().sum().backward()
-        if device == "cuda":
-            torch.cuda.synchronize()
-        best = min(best, time.perf_counter() - start)
-    return best
+    return "bf16"
 
 
 def autocast(precision: str) -> contextlib.AbstractContextManager[Any]:

@@ -7,8 +7,9 @@ from pathlib import Path
 from genomic_ulmfit.data.tables import read_labelled
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.evaluation.metrics import Evaluation, evaluate_predictions
+from genomic_ulmfit.files import file_sha256
 from genomic_ulmfit.models.prediction import predict_probabilities
-from genomic_ulmfit.models.store import load_classifier
+from genomic_ulmfit.models.store import load_classifier, read_config
 from genomic_ulmfit.training.finetuning_job import encode_all, targets_of
 
 
@@ -54,3 +55,14 @@ def evaluate_file(
     targets = targets_of(table["label"], model.config)
     probabilities = predict_probabilities(model, encode_all(table))
     return evaluate_predictions(targets, probabilities, model.config.classes, seed=seed)
+
+
+def was_trained_on(model_folder: str | Path, table_path: str | Path) -> bool:
+    """Return whether a classifier has learnt from every row of a file.
+
+    True if it was trained on this very file and the file has no split column that keeps rows
+    from training.
+    """
+    training = read_config(model_folder).get("training", {})
+    trained_on = training.get("table", {}).get("sha256")
+    return trained_on == file_sha256(table_path) and "split" not in read_labelled(table_path)

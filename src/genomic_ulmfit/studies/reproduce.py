@@ -34,7 +34,6 @@ from genomic_ulmfit.evaluation.metrics import (
 )
 from genomic_ulmfit.files import file_sha256, require_writable, write_json
 from genomic_ulmfit.models.config import preset as preset_config
-from genomic_ulmfit.models.precision import best_precision
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.store import load_language_model
 from genomic_ulmfit.reports.report import write_report
@@ -146,6 +145,8 @@ def reproduce(
 
     encoder_folder = out / "encoder"
     pretraining = _pretrain(source, encoder_folder, preset, first_seed, say, progress)
+    # Probed once: a rerun under another load must not come to another answer halfway.
+    precision = pretraining.training["precision"]
     tables = _Tables(genome)
     cells = [
         _Cell(protocol, model, seed)
@@ -160,9 +161,8 @@ def reproduce(
             done[cell] = json.loads(path.read_text(encoding="utf-8"))
         else:
             say(f"{number}/{len(cells)}: {cell.model}, protocol {cell.protocol}, seed {cell.seed}")
-            done[cell] = _run(
-                cell, tables.of(cell.protocol, cell.seed), encoder_folder, preset, progress
-            )
+            table = tables.of(cell.protocol, cell.seed)
+            done[cell] = _run(cell, table, encoder_folder, preset, precision, progress)
             write_json(path, done[cell])
         say(
             f"{number}/{len(cells)}: {cell.model}, protocol {cell.protocol}, seed {cell.seed}: "
@@ -190,7 +190,7 @@ def reproduce(
             "cores": len(os.sched_getaffinity(0))
             if hasattr(os, "sched_getaffinity")
             else (os.cpu_count() or 1),
-            "precision": best_precision(),
+            "precision": precision,
             "torch": torch.__version__,
         },
         "rows": rows,
@@ -284,7 +284,12 @@ def _pretrain(
 
 
 def _run(
-    cell: _Cell, table: pd.DataFrame, encoder_folder: Path, preset: str, progress: bool
+    cell: _Cell,
+    table: pd.DataFrame,
+    encoder_folder: Path,
+    preset: str,
+    precision: str,
+    progress: bool,
 ) -> dict[str, Any]:
     """Train and test one cell."""
     train, valid, test = (table[table["split"] == s] for s in ("train", "valid", "test"))
@@ -310,9 +315,10 @@ def _run(
             encoder=encoder,
             valid=(encode_all(valid), targets_of(valid["label"], config)),
             seed=cell.seed,
+            precision=precision,
             progress=progress,
         )
-        probabilities = predict_probabilities(model, encode_all(test))
+        probabilities = predict_probabilities(model, encode_all(test), precision=precision)
         labels = targets_of(test["label"], config)
     seconds = time.perf_counter() - start
     scores = evaluate_predictions(labels, probabilities, ("other", "promoter"))

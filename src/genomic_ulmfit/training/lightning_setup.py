@@ -104,8 +104,12 @@ def validate(trainer: L.Trainer, *arguments: Any, **options: Any) -> None:
 def _run(trainer: L.Trainer, method: Callable[..., Any], *arguments: Any, **options: Any) -> None:
     stop = _StopBetweenSteps()
     handler = signal.getsignal(signal.SIGINT)
-    # Python lets only the main thread take signals.
-    take = handler is not None and threading.current_thread() is threading.main_thread()
+    # Python lets only the main thread take signals. A job that was told to ignore Ctrl-C (nohup)
+    # goes on ignoring it.
+    take = (
+        handler not in (None, signal.SIG_IGN)
+        and threading.current_thread() is threading.main_thread()
+    )
     trainer.callbacks.append(stop)  # type: ignore[attr-defined]
     try:
         if take:

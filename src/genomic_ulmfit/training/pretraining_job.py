@@ -103,6 +103,11 @@ def pretrain_genomes(
         recipe = replace(recipe, epochs=epochs)
     out = Path(out)
     require_writable(out)
+    if (out / CHECKPOINT).exists() and not resume:
+        raise InputError(
+            f"--out: {out} holds an interrupted run; add --resume to continue it, or name another "
+            "folder."
+        )
     if (out / "config.json").exists():
         raise InputError(f"--out: {out} holds a finished model already; name another folder.")
     start = None
