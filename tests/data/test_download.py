@@ -27,9 +27,9 @@ from genomic_ulmfit.data.download import (
     cache_folder,
     cached_genome,
     fetch_genome,
-    file_sha256,
 )
 from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.files import file_sha256
 
 EFETCH = "/entrez/eutils/efetch.fcgi"
 ASSEMBLY = "GCF_000005845.2"

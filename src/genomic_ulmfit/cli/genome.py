@@ -50,8 +50,9 @@ def genome(
     """
     from rich.console import Console
 
-    from genomic_ulmfit.data.download import fetch_genome, file_sha256
+    from genomic_ulmfit.data.download import fetch_genome
     from genomic_ulmfit.dna.readers import read_genome
+    from genomic_ulmfit.files import file_sha256
 
     notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     failures: list[str] = []

@@ -44,7 +44,7 @@ from urllib3.exceptions import InvalidHeader, ReadTimeoutError
 from urllib3.util import Retry
 
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import atomic_path, write_text
+from genomic_ulmfit.files import atomic_path, file_sha256, write_text
 
 EUTILS_URL = "https://eutils.ncbi.nlm.nih.gov"
 DATASETS_URL = "https://api.ncbi.nlm.nih.gov"
@@ -213,12 +213,6 @@ def cache_folder() -> Path:
         return Path(own).expanduser()
     shared = os.environ.get("XDG_CACHE_HOME")
     return (Path(shared) if shared else Path.home() / ".cache") / "genomic-ulmfit"
-
-
-def file_sha256(path: str | os.PathLike[str]) -> str:
-    """Return the SHA-256 of a file's bytes, as hexadecimal digits."""
-    with open(path, "rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _cache_genomes(cache: str | os.PathLike[str] | None) -> Path:
