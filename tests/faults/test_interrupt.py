@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -127,7 +128,7 @@ def test_any_command_stops_quietly(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_study_goes_on_where_it_stopped(
+def test_a_study_keeps_what_is_done(
     command: Callable[..., Any],
     genome_file: Path,
     encoder_folder: Path,
@@ -135,14 +136,18 @@ def test_a_study_goes_on_where_it_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = tmp_path / "study"
+    shutil.copytree(encoder_folder, out / "encoder")
     arguments = ("reproduce", "--genome", genome_file, "--out", out, "--preset", "tiny")
-    monkeypatch.setattr("genomic_ulmfit.studies.reproduce.predict_probabilities", press)
+    monkeypatch.setattr("genomic_ulmfit.evaluation.baselines.ConvolutionalNetwork.fit", press)
     ran = command(*arguments, "--seeds", 1)
     assert ran.code == 130
     assert "The same command continues where it stopped" in ran.stderr
+    done = sorted(path.name for path in (out / "cells").rglob("*.json"))
+    assert done == ["kmer_lr-0.json", "onehot_lr-0.json"]
     assert not (out / "results.json").exists()
-    # The baselines before the network that was interrupted are done, and so is the encoder.
-    done = {path.name for path in (out / "cells").rglob("*")}
-    assert done >= {"onehot_lr-0.json", "kmer_lr-0.json", "cnn-0.json"}
-    assert "naive-0.json" not in done
-    assert (out / "encoder" / "config.json").exists()
+
+    ran = command(*arguments, "--seeds", 1)
+    assert ran.code == 130
+    assert "1/12: onehot_lr, protocol strict, seed 0: accuracy" in ran.stderr
+    assert "1/12: onehot_lr, protocol strict, seed 0 " not in ran.stderr, "not run again"
+    assert "3/12: cnn, protocol strict, seed 0 " in ran.stderr
