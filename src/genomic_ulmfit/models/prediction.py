@@ -12,6 +12,7 @@ from genomic_ulmfit.data.batches import TokenizedSequences
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.classifier import Classifier
+from genomic_ulmfit.models.memory import keep_freed_memory
 from genomic_ulmfit.models.precision import autocast, best_precision
 
 
@@ -58,6 +59,7 @@ def predict_probabilities(
     sequences = TokenizedSequences.of(codes, model.config.encoder.tokenizer)
     device = next(model.parameters()).device
     model.eval()
+    keep_freed_memory()
     with torch.no_grad(), autocast(precision or best_precision()):
         for batch in sequences.in_order_of_length(batch_size):
             logits = model(*(part.to(device) for part in batch[1:]))

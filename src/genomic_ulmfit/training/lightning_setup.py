@@ -17,6 +17,8 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 
+from genomic_ulmfit.models.memory import keep_freed_memory
+
 PRECISIONS = {"bf16": "bf16-mixed", "fp32": "32-true"}
 
 
@@ -50,6 +52,7 @@ def make_trainer(precision: str, **options: Any) -> L.Trainer:
         "gradient_clip_val": 1.0,
         "num_sanity_val_steps": 0,
     }
+    keep_freed_memory()
     with quiet():
         return L.Trainer(**{**defaults, **options})
 
