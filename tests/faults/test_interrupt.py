@@ -57,22 +57,24 @@ def test_pretrain_is_stopped_and_resumed(
     out = tmp_path / "encoder"
     arguments = ("pretrain", genome_file, "--out", out, "--preset", "tiny", "--epochs", 1)
     arguments = (*arguments, "--precision", "fp32")
-    task = ("training.pretraining", "_LanguageModelTask", "training_step")
+    task = ("training.language_model_task", "LanguageModelTask", "training_step")
     done = interrupted(*task, 40, *arguments)
     assert "Add --resume to the same command to continue" in " ".join(done.stderr.split())
-    assert [path.name for path in out.iterdir()] == [CHECKPOINT]
+    assert sorted(path.name for path in out.iterdir()) == [CHECKPOINT, "logs"]
 
     ran = command(*arguments, "--resume")
     assert ran.code == 0, ran.stderr
     assert sorted(path.name for path in out.iterdir()) == [
         "card.md",
         "config.json",
+        "logs",
         "model.safetensors",
     ]
     # The same model as the one that was never interrupted.
     expected = load_language_model(encoder_folder).state_dict()
     for name, value in load_language_model(out).state_dict().items():
-        assert value.allclose(expected[name], rtol=1e-3, atol=1e-5), name
+        # Weights are stored in bf16: what differs at all differs by 2^-7 of its size.
+        assert value.allclose(expected[name], rtol=1e-2, atol=1e-5), name
     report = read_pretraining_result(out).report
     assert report.tokens == read_pretraining_result(encoder_folder).report.tokens
 

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from genomic_ulmfit.training.pretraining_job import PretrainingResult
+
+SHOWN_GENOMES = 10
+"""Rows of the table of genomes on standard output; the model's card has them all."""
 
 
 def pretrain(
     genomes: Annotated[
         list[Path],
-        typer.Argument(metavar="GENOME...", help="Genome files: FASTA or GenBank, plain or gzip."),
+        typer.Argument(
+            metavar="GENOME...",
+            help="Genome files: FASTA or GenBank, plain or gzip. Or one folder that "
+            "genomic-ulmfit data corpus wrote.",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder to write the language model to.")],
     preset: Annotated[
@@ -21,18 +33,50 @@ def pretrain(
         ),
     ] = "small",
     epochs: Annotated[
-        int | None,
-        typer.Option(help="Passes over the training text.", show_default="the preset's"),
+        float | None,
+        typer.Option(
+            help="Passes over the training text; 0.5 is half of it.", show_default="the preset's"
+        ),
     ] = None,
     start_from: Annotated[
         Path | None,
-        typer.Option("--from", help="Go on from this language model (ULMFiT's second stage)."),
+        typer.Option(
+            "--from",
+            help="Go on from this language model (ULMFiT's second stage): a folder, or a name "
+            "that `genomic-ulmfit models` lists.",
+        ),
+    ] = None,
+    hold_out: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Keep genomes of this name, file name or accession (or pattern, as in 'NC_*') "
+            "out of training and report how well they are predicted. May be repeated.",
+        ),
+    ] = None,
+    cut_windows: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE",
+            help="Cut the test windows of this table (data promoters) out of the training text.",
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an interrupted run in --out.")
     ] = False,
     precision: Annotated[
         str | None, typer.Option(help="bf16 or fp32.", show_default="probed")
+    ] = None,
+    devices: Annotated[
+        int | None,
+        typer.Option(
+            help="GPUs (processes, without GPUs) per machine that train together.",
+            show_default="1, or as torchrun or SLURM started",
+        ),
+    ] = None,
+    nodes: Annotated[
+        int | None,
+        typer.Option(help="Machines.", show_default="1, or as torchrun or SLURM started"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of weights, dropout and text order.")] = 0,
 ) -> None:
@@ -41,20 +85,27 @@ def pretrain(
     Reads both strands in random phase, holds out contiguous regions (5 %)
     and reports how well the model predicts them, beside informed random
     guessing and Markov models fitted on the same text. Labels are not
-    needed. Ctrl-C keeps a checkpoint that --resume continues.
+    needed. A run that was stopped (Ctrl-C) or killed is continued by
+    --resume, from a checkpoint that is at most a minute old.
 
     Example:
 
       genomic-ulmfit pretrain genome.gbk --out encoder --preset small
 
-    Writes model.safetensors, config.json and card.md into --out.
+      genomic-ulmfit pretrain corpus --out encoder --hold-out 'Escherichia*'
+
+    Writes model.safetensors, config.json and card.md into --out, and logs
+    (metrics.csv and TensorBoard's) into its subfolder logs.
     """
+    import shlex
+    import sys
+
     from rich.console import Console
-    from rich.table import Table
 
     from genomic_ulmfit.errors import InputError
-    from genomic_ulmfit.training.pretraining import CHECKPOINT
-    from genomic_ulmfit.training.pretraining_job import INFORMED_RANDOM, pretrain_genomes
+    from genomic_ulmfit.training.checkpoints import CHECKPOINT
+    from genomic_ulmfit.training.pretraining_job import pretrain_genomes
+    from genomic_ulmfit.training.ranks import is_first
 
     if precision not in (None, "bf16", "fp32"):
         raise InputError(f"--precision: got {precision!r}, allowed are bf16 and fp32.")
@@ -66,29 +117,73 @@ def pretrain(
             epochs=epochs,
             seed=seed,
             start_from=start_from,
+            hold_out=hold_out or (),
+            cut_windows=cut_windows,
             resume=resume,
             precision=precision,
+            devices=devices,
+            nodes=nodes,
+            command=shlex.join(["genomic-ulmfit", *sys.argv[1:]]),
         )
     except KeyboardInterrupt:
-        Console(stderr=True).print(
-            "[bold]Stopped.[/] Add --resume to the same command to continue."
-            if (out / CHECKPOINT).exists()
-            else "[bold]Stopped.[/] Training had not begun."
-        )
+        if is_first():
+            Console(stderr=True, soft_wrap=True).print(
+                "[bold]Stopped.[/] Add --resume to the same command to continue."
+                if (out / CHECKPOINT).exists()
+                else "[bold]Stopped.[/] Nothing was saved yet; the same command starts again."
+            )
         raise typer.Exit(130) from None
-
-    report = result.report
-    table = Table(title=f"Held-out regions, both strands: {', '.join(g.name for g in genomes)}")
-    table.add_column("model")
-    table.add_column("bits per base", justify="right")
-    table.add_row("informed random", f"{INFORMED_RANDOM:.4f}")
-    for order, bits in result.markov.items():
-        table.add_row(f"Markov model, order {order}", f"{bits:.4f}")
-    table.add_row("this language model", f"{report.bits_per_base:.4f}")
+    if not is_first():
+        return
     console = Console(highlight=False)
-    console.print(table)
+    console.print(_models(result))
+    if len(result.report.genomes) + len(result.report.excluded) > 1:
+        console.print(_genomes(result))
+    report = result.report
     console.print(
         f"loss {report.loss:.4f} nats per token, accuracy {report.accuracy:.4f}, perplexity "
         f"{report.perplexity:.3f}; {report.tokens:,} tokens in {report.seconds:.0f} s, "
         f"written to {out}"
     )
+
+
+def _models(result: PretrainingResult) -> Table:
+    from rich.table import Table
+
+    from genomic_ulmfit.training.held_out import INFORMED_RANDOM
+
+    n = len(result.training["genomes"])
+    names = ", ".join(genome["file"] for genome in result.training["genomes"][:3])
+    more = f" and {n - 3:,} more" if n > 3 else ""
+    table = Table(title=f"Held-out regions, both strands: {names}{more}")
+    table.add_column("model")
+    table.add_column("bits per base", justify="right")
+    table.add_row("informed random", f"{INFORMED_RANDOM:.4f}")
+    for order, bits in result.markov.items():
+        table.add_row(f"Markov model, order {order}", f"{bits:.4f}")
+    table.add_row("this language model", f"{result.report.bits_per_base:.4f}")
+    return table
+
+
+def _genomes(result: PretrainingResult) -> Table:
+    from rich.table import Table
+
+    report = result.report
+    total = len(report.genomes) + len(report.excluded)
+    table = Table(
+        title="Genome by genome",
+        caption=f"{total - SHOWN_GENOMES:,} more in card.md" if total > SHOWN_GENOMES else None,
+    )
+    table.add_column("genome", overflow="fold")
+    table.add_column("loss", justify="right")
+    table.add_column("bits per base", justify="right")
+    table.add_column("best Markov model", justify="right")
+    # Those that were not trained on first: they are what was asked about.
+    rows = [
+        (f"{name} (not trained on)", one, f"{min(result.markov_excluded[name].values()):.4f}")
+        for name, one in report.excluded.items()
+    ]
+    rows += [(name, one, "") for name, one in report.genomes.items()]
+    for name, one, markov in rows[:SHOWN_GENOMES]:
+        table.add_row(name, f"{one['loss']:.4f}", f"{one['bits_per_base']:.4f}", markov)
+    return table

@@ -16,6 +16,9 @@ def keep_freed_memory() -> None:
     A training step frees and allocates some hundred megabytes of activations. By default each
     large block is mapped anew, and the kernel zeroes it page by page: a quarter of the time of
     a step of the `small` language model on two cores. Does nothing where there is no glibc.
+
+    For work whose every step needs the same blocks, as pretraining does: where sizes vary, small
+    blocks settle in large gaps, and the process grows by a multiple of what it uses.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -12,7 +12,6 @@ from genomic_ulmfit.data.batches import TokenizedSequences
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.classifier import Classifier
-from genomic_ulmfit.models.memory import keep_freed_memory
 from genomic_ulmfit.models.precision import autocast, best_precision
 
 
@@ -20,6 +19,7 @@ def predict_probabilities(
     model: Classifier,
     codes: Sequence[Codes],
     *,
+    names: Sequence[str] | None = None,
     precision: str | None = None,
     batch_size: int = 256,
 ) -> npt.NDArray[np.float64]:
@@ -31,6 +31,8 @@ def predict_probabilities(
         Used in evaluation mode.
     codes : sequence of numpy.ndarray of uint8
         Base codes of each sequence.
+    names : sequence of str, optional
+        What to call each sequence in an error message; their numbers if not given.
     precision : {"bf16", "fp32"}, optional
         Probed if not given.
     batch_size : int
@@ -47,11 +49,12 @@ def predict_probabilities(
         If the model is for sequences of one length and one has another.
     """
     wanted = model.config.length
-    if model.config.head == "position":
-        for number, sequence in enumerate(codes, start=1):
+    if wanted is not None:
+        for number, sequence in enumerate(codes):
             if len(sequence) != wanted:
+                name = f"sequence {number + 1}" if names is None else names[number]
                 raise InputError(
-                    f"sequence {number}: has {len(sequence)} bases, but this model was trained "
+                    f"{name}: has {len(sequence)} bases, but this model was trained "
                     f"on sequences of {wanted}. Cut windows of that length, or train with "
                     "--head pooling."
                 )
@@ -59,7 +62,6 @@ def predict_probabilities(
     sequences = TokenizedSequences.of(codes, model.config.encoder.tokenizer)
     device = next(model.parameters()).device
     model.eval()
-    keep_freed_memory()
     with torch.no_grad(), autocast(precision or best_precision()):
         for batch in sequences.in_order_of_length(batch_size):
             logits = model(*(part.to(device) for part in batch[1:]))

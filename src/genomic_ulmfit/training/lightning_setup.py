@@ -8,7 +8,8 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import lightning as L
@@ -16,8 +17,6 @@ import rich.progress
 import torch
 from lightning.pytorch.callbacks import Callback
 from rich.console import Console
-
-from genomic_ulmfit.models.memory import keep_freed_memory
 
 PRECISIONS = {"bf16": "bf16-mixed", "fp32": "32-true"}
 
@@ -52,7 +51,6 @@ def make_trainer(precision: str, **options: Any) -> L.Trainer:
         "gradient_clip_val": 1.0,
         "num_sanity_val_steps": 0,
     }
-    keep_freed_memory()
     with quiet():
         return L.Trainer(**{**defaults, **options})
 
@@ -93,18 +91,9 @@ def one_cycle(
 def fit(trainer: L.Trainer, *arguments: Any, **options: Any) -> None:
     """Run `trainer.fit` quietly; an interrupt comes out as `KeyboardInterrupt`.
 
-    Ctrl-C takes effect when the step under way is done, so that a checkpoint saved then is of
-    whole steps; a second one takes effect at once.
+    Ctrl-C, or SIGTERM from a scheduler, takes effect when the step under way is done, so that a
+    checkpoint saved then is of whole steps; a second one takes effect at once.
     """
-    _run(trainer, trainer.fit, *arguments, **options)
-
-
-def validate(trainer: L.Trainer, *arguments: Any, **options: Any) -> None:
-    """Run `trainer.validate` as `fit` runs `trainer.fit`."""
-    _run(trainer, trainer.validate, *arguments, verbose=False, **options)
-
-
-def _run(trainer: L.Trainer, method: Callable[..., Any], *arguments: Any, **options: Any) -> None:
     stop = _StopBetweenSteps()
     handler = signal.getsignal(signal.SIGINT)
     # Python lets only the main thread take signals. A job that was told to ignore Ctrl-C (nohup)
@@ -118,7 +107,7 @@ def _run(trainer: L.Trainer, method: Callable[..., Any], *arguments: Any, **opti
         if take:
             signal.signal(signal.SIGINT, stop.ask)
         with quiet():
-            method(*arguments, **options)
+            trainer.fit(*arguments, **options)
     except SystemExit:
         # Lightning answers Ctrl-C with `sys.exit(1)`, which would look like a failure of ours.
         raise KeyboardInterrupt from None
@@ -130,8 +119,12 @@ def _run(trainer: L.Trainer, method: Callable[..., Any], *arguments: Any, **opti
         raise KeyboardInterrupt
 
 
+class StoppedBetweenSteps(KeyboardInterrupt):
+    """Training was asked to stop, and every process has done the same whole steps."""
+
+
 class _StopBetweenSteps(Callback):
-    """Turns Ctrl-C into `KeyboardInterrupt` after the step in which it came."""
+    """Turns a signal into `StoppedBetweenSteps` after the step in which it came."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -141,10 +134,16 @@ class _StopBetweenSteps(Callback):
             raise KeyboardInterrupt
         self.asked = True
 
-    def on_train_batch_end(self, *_: Any) -> None:
-        # Not within validation: Lightning would not resume it from its last batch.
-        if self.asked:
-            raise KeyboardInterrupt
+    def on_train_start(self, trainer: L.Trainer, task: L.LightningModule) -> None:
+        # Lightning's own handler, which it takes back itself when training ends, makes one process
+        # wait for the others wherever they are.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self.ask)
+
+    def on_train_batch_end(self, trainer: L.Trainer, task: L.LightningModule, *_: Any) -> None:
+        # Any process may have got the signal; they stop after the same step.
+        if trainer.strategy.reduce_boolean_decision(self.asked, all=False):
+            raise StoppedBetweenSteps
 
 
 class Progress(Callback):
@@ -162,6 +161,8 @@ class Progress(Callback):
     """
 
     LINE_EVERY = 60.0
+    LOOK_EVERY = 0.5
+    """Seconds between looks at the figures: on a GPU each look waits for the step to end."""
 
     def __init__(self, description: str, show: bool = True) -> None:
         self.description = description
@@ -173,7 +174,8 @@ class Progress(Callback):
         """Draw the bar."""
         self.total = int(trainer.estimated_stepping_batches)
         self.first = trainer.global_step
-        self.start = self.last_line = time.monotonic()
+        self.start = self.last_line = self.last_look = time.monotonic()
+        self.show &= trainer.is_global_zero
         if not self.show or not self.console.is_terminal:
             return
         self.bar = rich.progress.Progress(
@@ -191,9 +193,13 @@ class Progress(Callback):
 
     def on_train_batch_end(self, trainer: L.Trainer, task: L.LightningModule, *_: Any) -> None:
         """Move the bar, or write a line when one is due."""
+        now = time.monotonic()
         if self.bar is not None:
-            self.bar.update(self.line, completed=trainer.global_step, figures=_figures(trainer))
-        elif time.monotonic() - self.last_line >= self.LINE_EVERY:
+            self.bar.update(self.line, completed=trainer.global_step)
+            if now - self.last_look >= self.LOOK_EVERY:
+                self.last_look = now
+                self.bar.update(self.line, figures=_figures(trainer))
+        elif now - self.last_line >= self.LINE_EVERY:
             self._write_line(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, task: L.LightningModule) -> None:
@@ -203,6 +209,8 @@ class Progress(Callback):
 
     def on_train_end(self, trainer: L.Trainer, task: L.LightningModule) -> None:
         """Leave the finished bar standing."""
+        if self.bar is not None:
+            self.bar.update(self.line, figures=_figures(trainer))
         self._stop()
 
     def on_exception(
@@ -219,7 +227,8 @@ class Progress(Callback):
         left = (self.last_line - self.start) / max(1, step - self.first) * (self.total - step)
         self.console.print(
             f"{self.description}: step {step:,} of {self.total:,}, {_figures(trainer)}, "
-            f"{left:.0f} s left"
+            f"{timedelta(seconds=round(left))} left",
+            soft_wrap=True,
         )
 
     def _stop(self) -> None:
@@ -229,4 +238,7 @@ class Progress(Callback):
 
 
 def _figures(trainer: L.Trainer) -> str:
-    return " ".join(f"{k} {float(v):.4f}" for k, v in trainer.progress_bar_metrics.items())
+    return " ".join(
+        f"{name} {float(value):{',.0f' if value >= 1000 else '.4f'}}"
+        for name, value in trainer.progress_bar_metrics.items()
+    )

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from genomic_ulmfit.data.corpus import Corpus, build_corpus
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from genomic_ulmfit.data.corpus import Corpus, CorpusGenome, build_corpus
+from genomic_ulmfit.data.corpus_folder import is_corpus_folder, open_corpus
+from genomic_ulmfit.data.tables import read_labelled
+from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import file_sha256, require_writable
 from genomic_ulmfit.models.config import preset as preset_config
-from genomic_ulmfit.models.markov import markov_report
+from genomic_ulmfit.models.markov import MarkovModel
 from genomic_ulmfit.models.precision import best_precision
+from genomic_ulmfit.models.pretrained import encoder_folder
 from genomic_ulmfit.models.store import load_language_model, save_language_model
-from genomic_ulmfit.training.pretraining import (
-    CHECKPOINT,
-    RECIPES,
-    LanguageModelReport,
-    pretrain,
-)
-
-INFORMED_RANDOM = 2.0
-"""Bits per base when all four bases are equally likely."""
+from genomic_ulmfit.training.checkpoints import CHECKPOINT
+from genomic_ulmfit.training.held_out import INFORMED_RANDOM as INFORMED_RANDOM
+from genomic_ulmfit.training.held_out import regions_of
+from genomic_ulmfit.training.model_card import language_model_card
+from genomic_ulmfit.training.pretraining import LanguageModelReport, pretrain
+from genomic_ulmfit.training.pretraining_recipe import RECIPES
+from genomic_ulmfit.training.ranks import is_first, processes
 
 MARKOV_ORDERS = (2, 5, 8, 11)
 
@@ -41,11 +48,14 @@ class PretrainingResult:
         Bits per base of Markov models, by order: same training text, same held-out regions.
     training : dict
         Everything else that goes into the model's `config.json`: data, recipe, precision.
+    markov_excluded : dict of str to dict of int to float
+        The same by name, for genomes that were kept out of training.
     """
 
     report: LanguageModelReport
     markov: dict[int, float]
     training: dict[str, Any]
+    markov_excluded: dict[str, dict[int, float]] = field(default_factory=dict)
 
     @property
     def best_markov(self) -> tuple[int, float]:
@@ -58,49 +68,66 @@ def pretrain_genomes(
     out: str | Path,
     *,
     preset: str = "small",
-    epochs: int | None = None,
+    epochs: float | None = None,
     seed: int = 0,
     start_from: str | Path | None = None,
+    hold_out: Sequence[str] = (),
+    cut_windows: str | Path | None = None,
     resume: bool = False,
     precision: str | None = None,
+    devices: int | None = None,
+    nodes: int | None = None,
+    command: str | None = None,
     progress: bool = True,
 ) -> PretrainingResult:
-    """Train a language model on genome files and write its folder.
+    """Train a language model on genomes and write its folder.
 
     Parameters
     ----------
     genomes : sequence of path-like
-        FASTA or GenBank files.
+        FASTA or GenBank files, or one corpus folder.
     out : path-like
         Model folder to write.
     preset : {"tiny", "small", "paper"}
         Size and recipe; the size is that of `start_from` where one is given.
-    epochs : int, optional
+    epochs : float, optional
         Passes over the training text; the preset's number if not given.
     seed : int
     start_from : path-like, optional
         Language model to go on from (ULMFiT's second stage).
+    hold_out : sequence of str
+        Genomes to keep out of training, as `Corpus.without_genomes` takes them.
+    cut_windows : path-like, optional
+        Labelled table whose test windows are cut out of the training text.
     resume : bool
         Continue an interrupted run in `out`.
     precision : {"bf16", "fp32"}, optional
         Probed if not given.
+    devices, nodes : int, optional
+        As `pretrain` takes them.
+    command : str, optional
+        What was typed, for the model's card.
     progress : bool
         Whether to draw a progress bar.
 
     Returns
     -------
     PretrainingResult
+        In processes other than the first nothing is written, and `markov` is empty.
 
     Raises
     ------
     InputError
         If `out` holds a finished model already, or an argument cannot be used.
     """
+    if preset not in RECIPES:
+        raise InputError(f"--preset: got {preset!r}, allowed are {', '.join(RECIPES)}.")
     config, recipe = preset_config(preset), RECIPES[preset]
     if epochs is not None:
-        if epochs < 1:
-            raise InputError(f"--epochs: got {epochs}, allowed is 1 or more.")
+        if not (epochs > 0 and math.isfinite(epochs)):
+            raise InputError(f"--epochs: got {epochs:g}, allowed is more than 0.")
         recipe = replace(recipe, epochs=epochs)
+    devices, nodes = processes(devices, nodes)
     out = Path(out)
     require_writable(out)
     if (out / CHECKPOINT).exists() and not resume:
@@ -112,10 +139,17 @@ def pretrain_genomes(
         raise InputError(f"--out: {out} holds a finished model already; name another folder.")
     start = None
     if start_from is not None:
-        start = load_language_model(start_from)
+        start = load_language_model(encoder_folder(start_from))
         config = start.encoder.config
-    loaded = [read_genome(path) for path in genomes]
-    corpus = build_corpus(loaded)
+    corpus = _corpus([Path(path) for path in genomes])
+    cut: dict[str, Any] | None = None
+    if cut_windows is not None:
+        corpus, cut = _without_test_windows(corpus, Path(cut_windows))
+    if hold_out:
+        try:
+            corpus = corpus.without_genomes(hold_out)
+        except InputError as error:
+            raise InputError(f"--hold-out: {error}") from None
     precision = precision or best_precision()
     model, report = pretrain(
         corpus,
@@ -126,32 +160,37 @@ def pretrain_genomes(
         start_from=start,
         resume=resume,
         precision=precision,
+        devices=devices,
+        nodes=nodes,
         progress=progress,
     )
-    markov = markov_report(corpus.train, corpus.held_out, orders=MARKOV_ORDERS)
     training: dict[str, Any] = {
-        "genomes": [
-            {
-                "name": genome.name,
-                "file": Path(path).name,
-                "sha256": file_sha256(path),
-                "n_bases": genome.n_bases,
-                "simulated": genome.simulated,
-            }
-            for path, genome in zip(genomes, loaded, strict=True)
-        ],
+        "genomes": _described(corpus, excluded=False),
+        "excluded_genomes": _described(corpus, excluded=True),
+        "cut_windows": cut,
         "train_bases": corpus.n_train,
         "held_out_bases": corpus.n_held_out,
+        "text_sha256": corpus.sha256,
         "preset": preset,
-        "recipe": recipe.__dict__,
+        "recipe": asdict(recipe),
         "seed": seed,
-        "start_from": None if start_from is None else str(Path(start_from).name),
+        "start_from": None if start_from is None else Path(start_from).name,
         "precision": precision,
+        "processes": devices * nodes,
+        "command": command,
         "report": report.to_dict(),
-        "markov_bits_per_base": {str(order): bits for order, bits in markov.items()},
     }
-    result = PretrainingResult(report, markov, training)
-    save_language_model(model, out, _card(result, corpus), training)
+    if not is_first():
+        return PretrainingResult(report, {}, training)
+    if progress:
+        _say("Language model: trained; fitting Markov models on the same text")
+    markov, markov_excluded = _markov(corpus, report)
+    training["markov_bits_per_base"] = _with_text_keys(markov)
+    training["markov_excluded"] = {
+        name: _with_text_keys(bits) for name, bits in markov_excluded.items()
+    }
+    result = PretrainingResult(report, markov, training, markov_excluded)
+    save_language_model(model, out, language_model_card(result), training)
     # Not before the model is safe: a full disk must not cost the training.
     (out / CHECKPOINT).unlink(missing_ok=True)
     return result
@@ -160,47 +199,96 @@ def pretrain_genomes(
 def read_pretraining_result(folder: str | Path) -> PretrainingResult:
     """Return what was measured when the language model in `folder` was trained."""
     training = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["training"]
-    markov = {int(order): bits for order, bits in training["markov_bits_per_base"].items()}
-    return PretrainingResult(LanguageModelReport(**training["report"]), markov, training)
-
-
-def _card(result: PretrainingResult, corpus: Corpus) -> str:
-    report, training = result.report, result.training
-    order, markov = result.best_markov
-    data = "\n".join(
-        f"- {g['name']} ({g['n_bases']:,} bp; `{g['file']}`, sha256 `{g['sha256']}`)"
-        + (" — SIMULATED" if g["simulated"] else "")
-        for g in training["genomes"]
+    return PretrainingResult(
+        LanguageModelReport(**training["report"]),
+        _with_whole_keys(training["markov_bits_per_base"]),
+        training,
+        {n: _with_whole_keys(bits) for n, bits in training.get("markov_excluded", {}).items()},
     )
-    recipe = "\n".join(f"- {name}: {value}" for name, value in training["recipe"].items())
-    start = training["start_from"]
-    return f"""# Language model of DNA (AWD-LSTM, preset `{training["preset"]}`)
 
-## Data
-{data}
 
-{corpus.n_train:,} bases of training text, {corpus.n_held_out:,} bases held out in contiguous
-regions; text is read on both strands.
+def _with_text_keys(bits: dict[int, float]) -> dict[str, float]:
+    return {str(order): value for order, value in bits.items()}
 
-## Recipe
-{recipe}
-- seed: {training["seed"]}
-- precision: {training["precision"]}
-- started from: {start or "random weights"}
-- trained on {report.tokens:,} tokens in {report.seconds / 60:.1f} minutes
 
-## Results on the held-out regions, both strands
-| model | bits per base |
-|---|---|
-| this language model | {report.bits_per_base:.4f} |
-| best Markov model (order {order}), same training text | {markov:.4f} |
-| informed random | {INFORMED_RANDOM:.4f} |
+def _with_whole_keys(bits: dict[str, float]) -> dict[int, float]:
+    return {int(order): value for order, value in bits.items()}
 
-Loss {report.loss:.4f} nats per token, accuracy {report.accuracy:.4f}, perplexity
-{report.perplexity:.3f}.
 
-## Use and limits
-A starting point for classifiers of DNA from the same or related organisms. It has read whole
-genomes, so windows that a classifier is later tested on may have been part of its text
-(without labels). It says nothing about eukaryotes.
-"""
+def _corpus(paths: Sequence[Path]) -> Corpus:
+    folders = [path for path in paths if is_corpus_folder(path)]
+    if folders and len(paths) > 1:
+        raise InputError(
+            f"{folders[0]}: is a corpus folder, and there can be nothing beside it. Build one "
+            "corpus of all genomes with genomic-ulmfit data corpus."
+        )
+    if folders:
+        return open_corpus(folders[0])
+    return build_corpus([read_genome(path) for path in paths], files=paths)
+
+
+def _without_test_windows(corpus: Corpus, path: Path) -> tuple[Corpus, dict[str, Any]]:
+    """Cut a table's test windows out; return what is left, and what to note about it."""
+    table = read_labelled(path)
+    missing = [name for name in ("contig", "start", "end", "split") if name not in table]
+    if missing:
+        raise InputError(
+            f"--cut-windows: {path} has no column {' and no column '.join(missing)}. It takes a "
+            "table that genomic-ulmfit data promoters wrote."
+        )
+    windows = table.loc[table["split"] == "test", ["contig", "start", "end"]]
+    if windows.empty:
+        raise InputError(f"--cut-windows: {path} has no row of split test.")
+    for name in ("start", "end"):
+        if not pd.api.types.is_integer_dtype(windows[name]):
+            raise InputError(f"--cut-windows: {path}: column {name} must hold whole numbers.")
+    try:
+        corpus = corpus.without_windows(windows)
+    except InputError as error:
+        raise InputError(f"--cut-windows: {path}: {str(error).removeprefix('windows: ')}") from None
+    note = {"file": path.name, "sha256": file_sha256(path), "n_windows": len(windows)}
+    return corpus, note
+
+
+def _described(corpus: Corpus, *, excluded: bool) -> list[dict[str, Any]]:
+    """Return a JSON-able description of the genomes that were trained on, or were not."""
+    left_out = set(corpus.excluded)
+
+    def described(genome: CorpusGenome) -> dict[str, Any]:
+        return {
+            "name": genome.name,
+            "file": genome.file,
+            "sha256": genome.sha256,
+            "n_bases": genome.n_bases,
+            "simulated": genome.simulated,
+        }
+
+    return [
+        described(genome)
+        for index, genome in enumerate(corpus.genomes)
+        if (index in left_out) == excluded
+    ]
+
+
+def _markov(
+    corpus: Corpus, report: LanguageModelReport
+) -> tuple[dict[int, float], dict[str, dict[int, float]]]:
+    """Score Markov models on the regions that the language model was scored on."""
+    model = MarkovModel(max(MARKOV_ORDERS)).fit(corpus.training_text())
+    read = regions_of(corpus, excluded=False)
+    bits = model.bits_per_base_by_order(read.held_out_text(), MARKOV_ORDERS)
+    with_regions = np.intersect1d(corpus.excluded, corpus.held_out["genome"])
+    # The report names them in the same order.
+    excluded = {
+        name: model.bits_per_base_by_order(_regions(corpus, int(index)), MARKOV_ORDERS)
+        for name, index in zip(report.excluded, with_regions, strict=True)
+    }
+    return bits, excluded
+
+
+def _regions(corpus: Corpus, genome: int) -> Iterator[Codes]:
+    return map(corpus.codes, corpus.held_out[corpus.held_out["genome"] == genome])
+
+
+def _say(text: str) -> None:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(text)
