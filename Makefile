@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: quickstart test install install-test clean
 
 quickstart: install
-	$(BIN)/genomic-ulmfit reproduce --out quickstart --preset tiny --seeds 1 --or-simulated
+	$(BIN)/genomic-ulmfit reproduce --out quickstart --quick --or-simulated
 
 test: install-test
 	$(BIN)/ruff check .

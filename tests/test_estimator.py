@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 import genomic_ulmfit
 from genomic_ulmfit import SequenceClassifier
 from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.models import pretrained
 
 QUICK: dict[str, Any] = {"preset": "tiny", "epochs": 1}
 
@@ -116,7 +118,7 @@ def test_fitting_again_starts_anew() -> None:
     assert model.fit(sequences, labels) is model
     np.testing.assert_allclose(model.predict_proba(sequences), first, atol=1e-6)
     other = model.set_params(seed=1).fit(sequences, labels).predict_proba(sequences)
-    assert np.abs(other - first).max() > 1e-4
+    assert np.abs(np.log(other) - np.log(first)).max() > 1e-2
 
 
 def test_cross_validation() -> None:
@@ -164,6 +166,20 @@ def test_starting_from_an_encoder(encoder_folder: Path) -> None:
         SequenceClassifier(encoder="absent").fit(sequences, labels)
 
 
+def test_the_shipped_encoder_is_the_default(
+    encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(encoder_folder, tmp_path / pretrained.DEFAULT)
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+    sequences, labels = labelled(20)
+    by_default, by_name, none = (
+        SequenceClassifier(**chosen, epochs=1).fit(sequences, labels).predict_proba(sequences)
+        for chosen in ({}, {"encoder": pretrained.DEFAULT}, {"preset": "tiny"})
+    )
+    np.testing.assert_allclose(by_default, by_name, atol=1e-6)
+    assert np.abs(np.log(by_default) - np.log(none)).max() > 1e-2
+
+
 @pytest.mark.parametrize(
     ("sequences", "labels", "message"),
     [
@@ -188,6 +204,7 @@ def test_unusable_input(sequences: Any, labels: Any, message: str) -> None:
         ({"preset": "huge"}, "preset: got 'huge', allowed are tiny, small, paper"),
         ({"head": "max"}, "head: got 'max'"),
         ({"epochs": 0}, "epochs: got 0, allowed is 1 or more"),
+        ({"encoder": "mine"}, "--preset: got tiny beside the encoder mine"),
     ],
 )
 def test_unusable_parameters(parameters: dict[str, Any], message: str) -> None:

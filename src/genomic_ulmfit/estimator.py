@@ -13,12 +13,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from genomic_ulmfit.dna.alphabet import Codes, encode
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.models.config import preset as preset_config
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.training.finetuning import fine_tune
 from genomic_ulmfit.training.finetuning_job import (
+    choose_encoder,
     classifier_config,
-    load_encoder,
+    load_start,
     recipe_for,
     targets_of,
 )
@@ -29,13 +29,14 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    encoder : path-like or None
-        Folder of a pretrained language model (``genomic-ulmfit pretrain``); None trains from
-        random weights.
+    encoder : path-like, "auto" or None
+        Pretrained language model to start from: the name of one that comes with this package
+        (``genomic-ulmfit models``), or a folder written by ``genomic-ulmfit pretrain``; None
+        trains from random weights. "auto" is "e-coli", or None where `preset` is given.
     head : {"auto", "position", "pooling"}
         "auto" is "position" where all sequences have one length, else "pooling".
-    preset : {"tiny", "small", "paper"}
-        Size where there is no encoder.
+    preset : {"tiny", "small", "paper"} or None
+        Size where there is no encoder; None for "small".
     epochs : int or None
         Epochs of the last stage, in which all layers are trained; None for the recipe's.
     seed : int
@@ -55,15 +56,15 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
     Examples
     --------
     >>> from genomic_ulmfit import SequenceClassifier
-    >>> model = SequenceClassifier(encoder="encoder")
+    >>> model = SequenceClassifier(encoder="e-coli")
     >>> model.fit(sequences, labels).predict_proba(others)  # doctest: +SKIP
     """
 
     def __init__(
         self,
-        encoder: str | Path | None = None,
+        encoder: str | Path | None = "auto",
         head: str = "auto",
-        preset: str = "small",
+        preset: str | None = None,
         epochs: int | None = None,
         seed: int = 0,
         progress: bool = False,
@@ -103,8 +104,8 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         classes = np.unique(values)
         if len(classes) < 2:
             raise InputError(f"labels: got {len(classes)} class; a classifier needs at least two.")
-        start = load_encoder(self.encoder)
-        architecture = start.encoder.config if start else preset_config(self.preset)
+        folder = choose_encoder(self.encoder, self.preset)
+        start, architecture = load_start(folder, self.preset)
         config = classifier_config(codes, values, architecture, self.head)
         self.classes_ = classes
         self.model_, self.curve_ = fine_tune(

@@ -135,6 +135,14 @@ def test_a_newer_format(model: tuple[Path, Load], version: Any) -> None:
         load(folder)
 
 
+@pytest.mark.parametrize("weights", ["fp8", None, 16, ["bf16"], {}])
+def test_weights_in_another_format(model: tuple[Path, Load], weights: Any) -> None:
+    folder, load = model
+    change(folder, weights=weights)
+    with pytest.raises(InputError, match=r"weights in the format .* reads fp32 and bf16. Update"):
+        load(folder)
+
+
 def test_the_wrong_kind(tmp_path: Path) -> None:
     save_language_model(LanguageModel(AWDLSTM(ENCODER)), tmp_path / "lm", "", {})
     save_classifier(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -10,8 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-MODELS = {"naive", "e_coli", "e_coli_seed_head", "onehot_lr", "kmer_lr", "cnn"}
+from genomic_ulmfit.evaluation.baselines import BASELINES
+from genomic_ulmfit.files import file_sha256
+from genomic_ulmfit.models import pretrained
+from genomic_ulmfit.models.store import load_language_model, read_config, save_language_model
+
+MODELS = {
+    "naive",
+    "e_coli",
+    "e_coli_seed_head",
+    "ensemble",
+    "ensemble_seed_head",
+    "onehot_lr",
+    "kmer_lr",
+    "cnn",
+}
 PROTOCOLS = {"strict", "seed"}
 ROW = {
     "model",
@@ -28,11 +44,26 @@ ROW = {
 
 
 @pytest.fixture(scope="module")
+def ensemble(encoder_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A language model that says it has read two real genomes."""
+    folder = tmp_path_factory.mktemp("lm") / "mine"
+    shutil.copytree(encoder_folder, folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config["training"]["genomes"] = [
+        {"name": name, "sha256": "0" * 64, "n_bases": 4_000_000, "simulated": False}
+        for name in ("NC_000913.3", "NC_000964.3")
+    ]
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
 def study(
-    process: Callable, genome_file: Path, tmp_path_factory: pytest.TempPathFactory
+    process: Callable, genome_file: Path, ensemble: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Any, Path]:
     out = tmp_path_factory.mktemp("study") / "results"
     arguments = ("--genome", genome_file, "--out", out, "--preset", "tiny", "--seeds", 1)
+    arguments = (*arguments, "--ensemble", ensemble)
     ran = process("reproduce", *arguments)
     assert ran.code == 0, ran.stderr
     return ran, out
@@ -49,7 +80,7 @@ def test_results_have_a_row_for_each_model_and_protocol(study: tuple[Any, Path])
     assert {(row["model"], row["protocol"], row["seed"]) for row in rows} == {
         (model, protocol, 0) for model in MODELS for protocol in PROTOCOLS
     }
-    assert len(rows) == 12
+    assert len(rows) == 16
     for row in rows:
         assert row.keys() >= ROW
         assert 0 <= row["accuracy"] <= 1
@@ -57,7 +88,6 @@ def test_results_have_a_row_for_each_model_and_protocol(study: tuple[Any, Path])
         assert 0 <= row["auroc"] <= 1
         assert row["n_test"] == {"strict": 44, "seed": 28}[row["protocol"]]
         assert row["seconds"] >= 0
-    assert "ensemble" not in {row["model"] for row in rows}, "not run, so not there"
 
 
 def test_the_summary_is_of_the_rows(study: tuple[Any, Path]) -> None:
@@ -73,7 +103,9 @@ def test_the_summary_is_of_the_rows(study: tuple[Any, Path]) -> None:
             assert entry[metric]["low"] is None, "one seed has no interval"
 
 
-def test_results_say_where_they_come_from(study: tuple[Any, Path], genome_file: Path) -> None:
+def test_results_say_where_they_come_from(
+    study: tuple[Any, Path], genome_file: Path, ensemble: Path
+) -> None:
     results = results_of(study[1])
     assert results["genome"]["simulated"] is True
     assert results["genome"]["n_genes"] == 150
@@ -84,13 +116,24 @@ def test_results_say_where_they_come_from(study: tuple[Any, Path], genome_file: 
     assert str(genome_file) in results["command"]
     assert results["leakage"]["strict"]["share"] == 0
     assert results["leakage"]["strict"]["n_test"] == 44
-    model = results["language_model"]
-    assert model["informed_random_bits_per_base"] == 2
-    assert set(model["markov_bits_per_base"]) == {"2", "5", "8", "11"}
+    assert results["quick"] is False
     compared = {(one["a"], one["b"]) for one in results["comparisons"]}
     assert {("e_coli", "naive"), ("e_coli", "onehot_lr")} <= compared
+    assert {("ensemble", b) for b in ("e_coli", "naive", "onehot_lr", "cnn")} <= compared
     curves = {(one["model"], one["protocol"]) for one in results["curves"]}
-    assert curves >= {(m, p) for m in ("naive", "e_coli") for p in PROTOCOLS}
+    assert curves >= {(m, p) for m in ("naive", "e_coli", "ensemble") for p in PROTOCOLS}
+
+    own, other = results["language_models"]
+    assert own["informed_random_bits_per_base"] == 2
+    assert set(own["markov_bits_per_base"]) == {"2", "5", "8", "11"}
+    assert (own["name"], own["shipped"], own["has_read_genome"]) == ("e_coli", False, True)
+    assert own["sha256"] == file_sha256(study[1] / "encoder" / "model.safetensors")
+    assert (other["name"], other["encoder"], other["shipped"]) == ("ensemble", "mine", False)
+    assert other["sha256"] == file_sha256(ensemble / "model.safetensors")
+    assert [genome["name"] for genome in other["genomes"]] == ["NC_000913.3", "NC_000964.3"]
+    assert other["has_read_genome"] is False
+    settings = json.loads((study[1] / "study.json").read_text(encoding="utf-8"))
+    assert settings["encoders"]["ensemble"] == {"name": "mine", "sha256": other["sha256"]}
 
 
 class Links(HTMLParser):
@@ -132,11 +175,14 @@ def test_every_output_is_there_and_says_simulated(study: tuple[Any, Path]) -> No
     for path in vector:
         text = " ".join(ElementTree.parse(path).getroot().itertext())
         assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
-        assert "SIMULATED" in text or "SIMULATED" in path.read_text(encoding="utf-8"), path.name
+        said = "SIMULATED" in text or "SIMULATED" in path.read_text(encoding="utf-8")
+        # The ensemble's language model has read no simulated genome.
+        assert said is (path.name != "language_model_ensemble.svg"), path.name
     assert not [path for path in out.rglob("*") if path.name.startswith(".")], "no leftovers"
     assert sorted(path.name for path in (out / "encoder").iterdir()) == [
         "card.md",
         "config.json",
+        "logs",
         "model.safetensors",
     ]
 
@@ -146,12 +192,12 @@ def without_times(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_run_again_it_does_only_what_is_missing_and_finds_the_same(
-    study: tuple[Any, Path], command: Callable, genome_file: Path
+    study: tuple[Any, Path], command: Callable, genome_file: Path, ensemble: Path
 ) -> None:
     _, out = study
     before = results_of(out)
     cells = sorted((out / "cells").rglob("*.json"))
-    assert len(cells) == 12
+    assert len(cells) == 16
     missing = out / "cells" / "strict" / "naive-0.json"
     lost = json.loads(missing.read_text(encoding="utf-8"))
     missing.unlink()
@@ -159,9 +205,8 @@ def test_run_again_it_does_only_what_is_missing_and_finds_the_same(
     kept = {path: path.stat().st_mtime_ns for path in cells if path != missing}
     encoder = (out / "encoder" / "model.safetensors").stat().st_mtime_ns
 
-    ran = command(
-        *("reproduce", "--genome", genome_file, "--out", out, "--preset", "tiny", "--seeds", 1)
-    )
+    arguments = ("--genome", genome_file, "--out", out, "--preset", "tiny", "--seeds", 1)
+    ran = command("reproduce", *arguments, "--ensemble", ensemble)
     assert ran.code == 0, ran.stderr
     assert sorted((out / "cells").rglob("*.json")) == cells
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
@@ -170,14 +215,21 @@ def test_run_again_it_does_only_what_is_missing_and_finds_the_same(
     assert found["labels"] == lost["labels"]
     assert found["probabilities"] == pytest.approx(lost["probabilities"], abs=1e-4)
     after = results_of(out)
-    for name in ("genome", "machine", "leakage", "language_model", "seeds", "notes"):
+    for name in ("genome", "machine", "leakage", "language_models", "seeds", "notes"):
         assert after[name] == before[name]
     assert without_times(after["rows"]) == without_times(before["rows"])
 
 
-@pytest.mark.parametrize("change", ["preset", "genome"])
+@pytest.mark.parametrize("change", ["preset", "genome", "encoders", "quick"])
 def test_a_folder_with_another_study_is_refused(
-    study: tuple[Any, Path], command: Callable, genome_file: Path, tmp_path: Path, change: str
+    study: tuple[Any, Path],
+    command: Callable,
+    genome_file: Path,
+    ensemble: Path,
+    encoder_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
 ) -> None:
     _, out = study
     before = {path: path.read_bytes() for path in out.rglob("*.json")}
@@ -185,15 +237,102 @@ def test_a_folder_with_another_study_is_refused(
     if change == "genome":
         genome = tmp_path / "other.gbk"
         genome.write_bytes(genome_file.read_bytes() + b"\n")
-    preset = "small" if change == "preset" else "tiny"
-    ran = command("reproduce", "--genome", genome, "--out", out, "--preset", preset)
+    arguments = ["--genome", genome, "--out", out, "--preset", "tiny", "--ensemble", ensemble]
+    if change == "preset":
+        monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+        arguments[5:] = ["small"]
+    if change == "encoders":
+        other = save_another(encoder_folder, tmp_path / "mine")
+        arguments[-1] = other
+    if change == "quick":
+        arguments.append("--quick")
+    ran = command("reproduce", *arguments)
     assert ran.code == 2
     assert f"holds a study with another {change}" in ran.stderr
     assert "Traceback" not in ran.stderr
     assert {path: path.read_bytes() for path in out.rglob("*.json")} == before
 
 
-def test_mistakes(command: Callable, genome_file: Path, tmp_path: Path) -> None:
+def save_another(folder: Path, out: Path) -> Path:
+    """Write the same language model with other weights."""
+    model = load_language_model(folder)
+    with torch.no_grad():
+        model.bias += 1
+    save_language_model(model, out, "", read_config(folder)["training"])
+    return out
+
+
+def test_a_quick_run_uses_shipped_encoders_frozen_and_says_so(
+    command: Callable,
+    genome_file: Path,
+    ensemble: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shipped = tmp_path / "shipped"
+    shutil.copytree(ensemble, shipped / "bacteria")
+    single = save_another(ensemble, shipped / "e-coli")
+    config = json.loads((single / "config.json").read_text(encoding="utf-8"))
+    del config["training"]["genomes"][1]
+    (single / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    monkeypatch.setattr(pretrained, "FOLDER", shipped)
+    # The others take longest, and are not what this is about.
+    fastest = {"onehot_lr": BASELINES["onehot_lr"]}
+    monkeypatch.setattr("genomic_ulmfit.studies.reproduce.BASELINES", fastest)
+
+    out = tmp_path / "quick"
+    arguments = ("--genome", genome_file, "--out", out, "--preset", "tiny", "--quick")
+    ran = command("reproduce", *arguments)
+    assert ran.code == 0, ran.stderr
+    assert "e_coli: starts from e-coli" in ran.stderr
+    assert not (out / "encoder").exists(), "nothing was pretrained"
+    results = results_of(out)
+    assert results["quick"] is True
+    assert {(row["model"], row["protocol"], row["seed"]) for row in results["rows"]} == {
+        (model, "strict", 0) for model in ("naive", "e_coli", "ensemble", "onehot_lr")
+    }
+    stages = {
+        curve["model"]: {point["stage"] for point in curve["points"]} for curve in results["curves"]
+    }
+    assert stages["e_coli"] == stages["ensemble"] == {"head"}
+    assert stages["naive"] == {"all layers"}
+    own, other = results["language_models"]
+    assert (own["encoder"], own["shipped"]) == ("e-coli", True)
+    assert (other["encoder"], other["shipped"]) == ("bacteria", True)
+    assert not own["has_read_genome"]
+    for name in ("table.md", "report.html"):
+        text = (out / name).read_text(encoding="utf-8")
+        assert "E. coli genome pretraining, encoder frozen" in text, "whose genome was read"
+        assert "Quick run" in text
+        assert "SIMULATED GENOME" in text
+
+
+def test_without_an_ensemble_of_the_preset_its_rows_are_left_out(
+    command: Callable,
+    genome_file: Path,
+    encoder_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = tmp_path / "study"
+    shutil.copytree(encoder_folder, out / "encoder")
+    cells = iter(range(3))
+
+    def stop(*_: object, **__: object) -> dict[str, Any]:
+        if next(cells) == 2:
+            raise KeyboardInterrupt
+        return {"row": {"accuracy": 0.5}}
+
+    monkeypatch.setattr("genomic_ulmfit.studies.reproduce.run_cell", stop)
+    ran = command("reproduce", "--genome", genome_file, "--out", out, "--preset", "tiny")
+    assert ran.code == 130
+    assert "no ensemble rows: no ensemble encoder of preset tiny is at hand" in ran.stderr
+    assert "2/36: kmer_lr, protocol strict, seed 0: accuracy 0.5" in ran.stderr, "3 seeds, 6 models"
+    encoders = json.loads((out / "study.json").read_text(encoding="utf-8"))["encoders"]
+    assert encoders == {"e_coli": {"name": "trained on the genome", "sha256": None}}
+
+
+def test_mistakes(command: Callable, genome_file: Path, ensemble: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     for arguments, message in (
         (("--genome", tmp_path / "absent.gbk"), "is no file"),
@@ -201,6 +340,8 @@ def test_mistakes(command: Callable, genome_file: Path, tmp_path: Path) -> None:
         (("--genome", genome_file, "--preset", "huge"), "preset: got 'huge'"),
         (("--genome", genome_file, "--seeds", 0), "--seeds"),
         (("--genome", genome_file, "--seed", -1), "--seed"),
+        (("--genome", genome_file, "--ensemble", "absent"), "absent: no such model folder"),
+        (("--genome", genome_file, "--ensemble", ensemble), "has not the size of preset small"),
     ):
         ran = command("reproduce", "--out", out, *arguments)
         assert ran.code == 2, arguments

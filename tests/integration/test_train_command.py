@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 
 from genomic_ulmfit.files import file_sha256
+from genomic_ulmfit.models import pretrained
 from genomic_ulmfit.models.store import load_classifier, read_config
 
 
@@ -37,7 +39,7 @@ def test_it_writes_a_classifier_and_nothing_else(done) -> None:
     assert config.integer_labels
 
 
-def test_the_folder_says_what_went_in(done, promoters_csv: Path) -> None:
+def test_the_folder_says_what_went_in(done, promoters_csv: Path, encoder_folder: Path) -> None:
     _, out = done
     training = read_config(out)["training"]
     table = pd.read_csv(promoters_csv)
@@ -47,8 +49,10 @@ def test_the_folder_says_what_went_in(done, promoters_csv: Path) -> None:
     assert training["classes"] == {str(k): n for k, n in train["label"].value_counts().items()}
     assert training["seed"] == 2
     assert training["encoder"] == "encoder"
+    assert training["encoder_sha256"] == file_sha256(encoder_folder / "model.safetensors")
     card = (out / "card.md").read_text(encoding="utf-8")
     assert training["table"]["sha256"] in card
+    assert f"Encoder: encoder (sha256 `{training['encoder_sha256']}`); seed 2." in card
     assert f"{len(train):,} sequences" in card
 
 
@@ -83,10 +87,55 @@ def test_without_an_encoder_with_many_classes_and_lengths_and_no_split(
     assert model.config.classes == ("a", "b", "c")
     assert model.config.head == "pooling"
     training = read_config(out)["training"]
-    assert training["encoder"] is None
+    assert training["encoder"] is training["encoder_sha256"] is None
+    assert "Encoder: none (random weights)" in (out / "card.md").read_text(encoding="utf-8")
     assert training["n_train"] == 24
     assert training["curve"][-1]["valid_accuracy"] is None
     assert "No validation rows were given" in (out / "card.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def shipped(encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One small encoder in place of those that come with the program."""
+    folder = tmp_path / "shipped"
+    shutil.copytree(encoder_folder, folder / pretrained.DEFAULT)
+    monkeypatch.setattr(pretrained, "FOLDER", folder)
+    return folder / pretrained.DEFAULT
+
+
+@pytest.mark.parametrize("chosen", [(), ("--encoder", pretrained.DEFAULT)])
+def test_the_shipped_encoder_is_the_default(
+    command: Callable, promoters_csv: Path, shipped: Path, tmp_path: Path, chosen: tuple[str, ...]
+) -> None:
+    out = tmp_path / "model"
+    ran = command("train", promoters_csv, "--out", out, "--epochs", 1, *chosen)
+    assert ran.code == 0, ran.stderr
+    training = read_config(out)["training"]
+    assert training["encoder"] == pretrained.DEFAULT
+    assert training["encoder_sha256"] == file_sha256(shipped / "model.safetensors")
+    assert load_classifier(out).config.encoder.embedding == 32
+    assert {point["stage"] for point in training["curve"]} >= {"head", "all layers"}
+
+
+def test_where_nothing_is_shipped(
+    command: Callable, promoters_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+    ran = command("train", promoters_csv, "--out", tmp_path / "model")
+    assert ran.code == 2
+    assert "no such model folder, and this installation has no encoders" in ran.stderr
+    assert "--encoder none" in ran.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_encoder_has_a_size_of_its_own(
+    command: Callable, promoters_csv: Path, encoder_folder: Path, tmp_path: Path
+) -> None:
+    arguments = ("--encoder", encoder_folder, "--preset", "tiny", "--out", tmp_path / "model")
+    ran = command("train", promoters_csv, *arguments)
+    assert ran.code == 2
+    assert "--preset: got tiny beside the encoder" in ran.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_rows_of_the_test_split_are_not_looked_at(
@@ -120,4 +169,5 @@ def test_a_finished_model_is_not_overwritten(done, command: Callable, promoters_
 def test_help_teaches_by_example(command: Callable) -> None:
     ran = command("train", "--help")
     assert ran.code == 0
+    assert "genomic-ulmfit train promoters.csv --out model" in ran.stdout
     assert "genomic-ulmfit train promoters.csv --encoder encoder --out model" in ran.stdout

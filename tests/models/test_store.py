@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 
 from genomic_ulmfit.data.batches import TokenizedSequences
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
@@ -42,12 +43,14 @@ def test_a_language_model_comes_back(decoder: str, tmp_path: Path) -> None:
     loaded = load_language_model(folder)
     assert loaded.encoder.config == ENCODER
     tokens = torch.randint(0, 256, (9, 2))
-    for found, expected in zip(loaded.eval()(tokens)[:3], model.eval()(tokens)[:3], strict=True):
+    rounded = model.to(torch.bfloat16).float().eval()
+    for found, expected in zip(loaded.eval()(tokens)[:3], rounded(tokens)[:3], strict=True):
         assert torch.equal(found, expected)
     assert (folder / "card.md").read_text(encoding="utf-8") == "# Card: σ70\n"
 
     config = read_config(folder)
     assert config["kind"] == "language-model"
+    assert config["weights"] == "bf16"
     assert config["training"] == TRAINING
     assert config["sha256"] == file_sha256(folder / "model.safetensors")
     json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -67,14 +70,42 @@ def test_a_classifier_comes_back(head: str, tmp_path: Path) -> None:
     assert loaded.config == config
     assert not loaded.training
     assert torch.equal(loaded(*inputs), model.eval()(*inputs))
+    assert read_config(tmp_path)["weights"] == "fp32"
 
 
 def test_weights_are_plain_safetensors_under_the_modules_names(tmp_path: Path) -> None:
     model = LanguageModel(AWDLSTM(ENCODER))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
     save_language_model(model, tmp_path, "", {})
     weights = load_file(tmp_path / "model.safetensors")
-    assert weights.keys() == model.state_dict().keys()
-    assert all(torch.equal(weights[name], value) for name, value in model.state_dict().items())
+    assert weights.keys() == before.keys()
+    for name, value in before.items():
+        assert weights[name].dtype == torch.bfloat16
+        assert torch.equal(weights[name], value.to(torch.bfloat16))
+        assert torch.equal(model.state_dict()[name], value), "saving leaves the model alone"
+
+
+def test_what_is_loaded_computes_in_float32_and_is_saved_as_it_was(tmp_path: Path) -> None:
+    save_language_model(LanguageModel(AWDLSTM(ENCODER)), tmp_path / "first", "", {})
+    loaded = load_language_model(tmp_path / "first")
+    assert {value.dtype for value in loaded.state_dict().values()} == {torch.float32}
+    save_language_model(loaded, tmp_path / "second", "", {})
+    first, second = (tmp_path / name / "model.safetensors" for name in ("first", "second"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_folder_from_before_bf16_still_loads(tmp_path: Path) -> None:
+    model = LanguageModel(AWDLSTM(ENCODER))
+    save_language_model(model, tmp_path, "", {})
+    data = save(model.state_dict())
+    (tmp_path / "model.safetensors").write_bytes(data)
+    config = read_config(tmp_path)
+    del config["weights"]
+    config["sha256"] = hashlib.sha256(data).hexdigest()
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    assert read_config(tmp_path)["weights"] == "fp32"
+    found = load_language_model(tmp_path).state_dict()
+    assert all(torch.equal(found[name], value) for name, value in model.state_dict().items())
 
 
 def test_a_later_model_replaces_an_earlier_one(tmp_path: Path) -> None:
@@ -83,6 +114,7 @@ def test_a_later_model_replaces_an_earlier_one(tmp_path: Path) -> None:
         model = LanguageModel(AWDLSTM(ENCODER))
         save_language_model(model, tmp_path, f"card {seed}", {"seed": seed})
     loaded = load_language_model(tmp_path)
-    assert torch.equal(loaded.encoder.embedding.weight, model.encoder.embedding.weight)
+    last = model.encoder.embedding.weight.to(torch.bfloat16).float()
+    assert torch.equal(loaded.encoder.embedding.weight, last)
     assert read_config(tmp_path)["training"] == {"seed": 1}
     assert len(list(tmp_path.iterdir())) == 3

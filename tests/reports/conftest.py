@@ -26,6 +26,7 @@ SHIFTS = {
     "kmer_lr": 1.8,
     "cnn": 3.8,
 }
+ENSEMBLE_SHIFTS = {"ensemble_seed_head": 4.2, "ensemble": 4.7}
 
 
 def _row(model: str, protocol: str, seed: int, labels: Any, values: Any) -> dict[str, Any]:
@@ -47,7 +48,8 @@ def _row(model: str, protocol: str, seed: int, labels: Any, values: Any) -> dict
 
 
 def _curve(model: str, protocol: str, seed: int) -> dict[str, Any]:
-    stages = ["head", "last", "two", "all"] if model.startswith("e_coli") else ["all"]
+    pretrained = model.startswith(("e_coli", "ensemble"))
+    stages = ["head", "last", "two", "all"] if pretrained else ["all"]
     points = []
     for epoch in range(1, 13):
         points.append(
@@ -65,9 +67,15 @@ def _curve(model: str, protocol: str, seed: int) -> dict[str, Any]:
     return {"model": model, "protocol": protocol, "seed": seed, "points": points}
 
 
-def _language_model() -> dict[str, Any]:
+def _language_model(genome: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": "e_coli",
+        "encoder": "encoder",
+        "sha256": "e" * 64,
+        "shipped": False,
+        "genomes": [{name: genome[name] for name in ("name", "n_bases", "simulated")}],
+        "has_read_genome": True,
+        "windows_cut": 0,
         "epochs": 4,
         "tokens": 16_700_000,
         "seconds": 790.0,
@@ -75,6 +83,7 @@ def _language_model() -> dict[str, Any]:
         "accuracy": 0.162,
         "perplexity": math.exp(2.578),
         "bits_per_base": 2.578 / (2 * math.log(2)),
+        "bits_per_base_on_genome": 2.578 / (2 * math.log(2)),
         "informed_random_bits_per_base": 2.0,
         "markov_bits_per_base": {"2": 1.958, "5": 1.931, "11": 1.915},
         "curve": [
@@ -88,10 +97,51 @@ def _language_model() -> dict[str, Any]:
     }
 
 
-def _study(seeds: tuple[int, ...] = (0, 1, 2), **genome: Any) -> tuple[Any, Any]:
+def _ensemble_language_model() -> dict[str, Any]:
+    """The shipped one, of three real genomes."""
+    read = [("NC_000913.3", 4_641_652), ("NC_000964.3", 4_215_606), ("NC_002516.2", 6_264_404)]
+    own = {"name": read[0][0], "n_bases": read[0][1], "simulated": False}
+    return _language_model(own) | {
+        "name": "ensemble",
+        "encoder": "bacteria",
+        "sha256": "b" * 64,
+        "shipped": True,
+        "genomes": [{"name": n, "n_bases": bases, "simulated": False} for n, bases in read],
+        "epochs": 1.5,
+        "loss": 2.55,
+        "bits_per_base": 2.55 / (2 * math.log(2)),
+        "bits_per_base_on_genome": 1.8,
+        "markov_bits_per_base": {"2": 1.96, "11": 1.93},
+    }
+
+
+def _study(
+    seeds: tuple[int, ...] = (0, 1, 2),
+    ensemble: bool = False,
+    quick: bool = False,
+    **genome: Any,
+) -> tuple[Any, Any]:
     rows, predictions = [], {}
+    shifts = {**SHIFTS, **(ENSEMBLE_SHIFTS if ensemble else {})}
+    rivals = [
+        ("e_coli", other, difference)
+        for other, difference in (("naive", 0.051), ("onehot_lr", 0.011), ("cnn", 0.015))
+    ]
+    if ensemble:
+        rivals = [("ensemble", other, 0.004 + d) for _, other, d in rivals] + rivals
+        rivals.insert(0, ("ensemble", "e_coli", 0.004))
+    facts = {
+        "name": "NC_000913.3",
+        "organism": "Escherichia coli str. K-12 substr. MG1655",
+        "n_bases": 4_641_652,
+        "n_genes": 4319,
+        "sha256": "0123456789abcdef" * 4,
+        "simulated": False,
+        "source": "a file given by --genome",
+        **genome,
+    }
     for protocol, n_test in (("strict", 1200), ("seed", 830)):
-        for model, shift in SHIFTS.items():
+        for model, shift in shifts.items():
             runs = []
             for seed in seeds:
                 rng = np.random.default_rng([seed, len(model), n_test])
@@ -105,7 +155,7 @@ def _study(seeds: tuple[int, ...] = (0, 1, 2), **genome: Any) -> tuple[Any, Any]
             predictions[model, protocol] = runs
     comparisons = [
         {
-            "a": "e_coli",
+            "a": one,
             "b": other,
             "protocol": protocol,
             "metric": metric,
@@ -115,7 +165,7 @@ def _study(seeds: tuple[int, ...] = (0, 1, 2), **genome: Any) -> tuple[Any, Any]
             "method": method,
         }
         for protocol in ("strict", "seed")
-        for other, difference in (("naive", 0.051), ("onehot_lr", 0.011), ("cnn", 0.015))
+        for one, other, difference in rivals
         for metric in ("accuracy", "mcc")
         for method, reach in (
             ("test sequences, paired bootstrap", 0.009),
@@ -128,17 +178,9 @@ def _study(seeds: tuple[int, ...] = (0, 1, 2), **genome: Any) -> tuple[Any, Any]
         "version": "0.1.0",
         "created": "2025-01-02T03:04:05+00:00",
         "preset": "small",
+        "quick": quick,
         "seeds": list(seeds),
-        "genome": {
-            "name": "NC_000913.3",
-            "organism": "Escherichia coli str. K-12 substr. MG1655",
-            "n_bases": 4_641_652,
-            "n_genes": 4319,
-            "sha256": "0123456789abcdef" * 4,
-            "simulated": False,
-            "source": "a file given by --genome",
-            **genome,
-        },
+        "genome": facts,
         "machine": {"cpu": "a processor", "cores": 2, "precision": "bf16", "torch": "2.8.0"},
         "rows": rows,
         "summary": summarise(rows),
@@ -147,10 +189,13 @@ def _study(seeds: tuple[int, ...] = (0, 1, 2), **genome: Any) -> tuple[Any, Any]
             "strict": {"test_sharing_15mer_with_train": 0, "n_test": 1200, "share": 0.0},
             "seed": {"test_sharing_15mer_with_train": 83, "n_test": 830, "share": 0.1},
         },
-        "language_model": _language_model(),
+        "language_models": [
+            _language_model(facts),
+            *([_ensemble_language_model()] if ensemble else []),
+        ],
         "curves": [
             _curve(model, protocol, seed)
-            for model in ("naive", "e_coli", "e_coli_seed_head", "cnn")
+            for model in ("naive", "e_coli", "e_coli_seed_head", "cnn", *list(shifts)[6:])
             for protocol in ("strict", "seed")
             for seed in seeds
         ],
@@ -161,7 +206,7 @@ def _study(seeds: tuple[int, ...] = (0, 1, 2), **genome: Any) -> tuple[Any, Any]
 
 @pytest.fixture(scope="session")
 def make_study() -> Callable[..., tuple[Any, Any]]:
-    """Make (results, predictions); keywords other than `seeds` replace facts of the genome."""
+    """Make (results, predictions); keywords beyond the named replace facts of the genome."""
     return _study
 
 
@@ -169,6 +214,12 @@ def make_study() -> Callable[..., tuple[Any, Any]]:
 def study() -> tuple[Any, Any]:
     """Three seeds on a real genome; not to be changed."""
     return _study()
+
+
+@pytest.fixture(scope="session")
+def ensemble_study() -> tuple[Any, Any]:
+    """The same with the ensemble's rows; not to be changed."""
+    return _study(ensemble=True)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,8 @@ from matplotlib.text import Text
 
 from genomic_ulmfit.reports import figures, threshold_figures
 
-NAMES = ["summary", "roc", "precision_recall", "calibration", "training_curves", "language_model"]
+NAMES = ["summary", "roc", "precision_recall", "calibration", "training_curves"]
+NAMES = [*NAMES, "language_model_e_coli"]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_every_picture_is_drawn(pictures):
 
 
 def test_what_has_no_data_is_not_drawn(study):
-    results = copy.deepcopy(study[0]) | {"curves": [], "language_model": None}
+    results = copy.deepcopy(study[0]) | {"curves": [], "language_models": []}
     assert [picture.name for picture in figures.draw_all(results, {})] == ["summary"]
 
 
@@ -142,8 +143,39 @@ def test_published_accuracies_stand_beside_real_genomes_only(pictures, simulated
     assert published(simulated_pictures["summary"]) == []
 
 
+def test_the_ensemble_is_drawn_in_its_place(ensemble_study):
+    results, _ = ensemble_study
+    picture = figures.summary_bars(results)
+    labels = [text.get_text() for text in picture.figure.axes[0].get_yticklabels()]
+    assert [" ".join(label.split()) for label in labels][3:5] == [
+        "genomic ensemble pretraining",
+        "genomic ensemble pretraining, seed's head (pooling only)",
+    ]
+    marks = {
+        (round(float(line.get_xdata()[0]), 3), int(line.get_ydata()[0]))
+        for line in picture.figure.axes[0].get_lines()
+        if line.get_marker() == "D"
+    }
+    assert marks == {(0.834, 0), (0.919, 2), (0.973, 4)}, "beside the rows with the seed's head"
+
+
+def test_every_language_model_has_a_picture_of_its_own(ensemble_study, make_study):
+    drawn = figures.draw_all(ensemble_study[0], {})
+    own, ensemble = (picture for picture in drawn if picture.name.startswith("language_model"))
+    assert own.title.startswith("Language model of NC_000913.3:")
+    assert ensemble.title.startswith("Language model of 3 genomes:")
+    assert "1.5 epochs" in ensemble.caption
+    # A language model of real genomes stays real in a study of a simulated one.
+    mixed, _ = make_study(seeds=(0,), ensemble=True, name="SIM_0", organism="", simulated=True)
+    own, ensemble = (figures.language_model_curve(mixed, row) for row in ("e_coli", "ensemble"))
+    assert own.title.startswith("SIMULATED GENOME: Language model of SIM_0")
+    assert "SIMULATED" not in " ".join(_texts(ensemble))
+    with pytest.raises(ValueError, match="no language model 'other'"):
+        figures.language_model_curve(mixed, "other")
+
+
 def test_the_language_model_curve_has_its_baselines_in_nats(pictures):
-    (panel,) = pictures["language_model"].figure.axes
+    (panel,) = pictures["language_model_e_coli"].figure.axes
     flat = sorted(
         line.get_ydata()[0] for line in panel.get_lines() if len(set(line.get_ydata())) == 1
     )

@@ -159,7 +159,7 @@ def test_every_section_is_there(page):
         "The answer",
         "Tables",
         "Figures",
-        "The language model",
+        "Language models",
         "Leakage",
         "How to reproduce",
         "Limits",
@@ -172,9 +172,24 @@ def test_the_page_tells_how_to_make_it_again(study, page):
         assert fact in body
 
 
+def test_language_models_are_told_and_real_ones_are_excepted(make_study, page, simulated_page):
+    body = page.texts["body"][0]
+    assert "one trained in this study (sha256 " + "e" * 64 in body
+    note = "about it, and none about real bacteria."
+    assert note in simulated_page.texts["p"][1]
+    results, _ = make_study(seeds=(0,), ensemble=True, name="SIM_0", organism="", simulated=True)
+    pictures = [language_model_curve(results, row) for row in ("e_coli", "ensemble")]
+    mixed = _Page(render_html(results, pictures))
+    assert "except the scores of language models that have read real genomes" in " ".join(
+        mixed.texts["p"]
+    )
+    assert "bacteria, which comes with this program (sha256 " in mixed.texts["body"][0]
+    assert len(mixed.all("img")) == 2
+
+
 def test_a_bare_study_has_a_page(study):
     results = copy.deepcopy(study[0])
-    results.update(language_model=None, comparisons=[], curves=[], leakage={}, notes=[])
+    results.update(language_models=[], comparisons=[], curves=[], leakage={}, notes=[])
     bare = _Page(render_html(results, []))
     assert bare.all("img") == []
     assert bare.texts["h2"] == [

@@ -4,7 +4,12 @@ import copy
 
 import pytest
 
-from genomic_ulmfit.reports.prose import answer, leakage_sentences, limits
+from genomic_ulmfit.reports.prose import (
+    answer,
+    language_model_sentences,
+    leakage_sentences,
+    limits,
+)
 
 
 def _with_comparisons(results, *comparisons):
@@ -113,6 +118,45 @@ def test_simulated_is_said_in_the_answer_and_the_limits(study, simulated_study):
     assert answer(simulated_study[0])[0].startswith("On a SIMULATED GENOME, ")
     assert "SIMULATED GENOME" in limits(simulated_study[0])[0]
     assert "SIMULATED" not in " ".join([*answer(study[0]), *limits(study[0])])
+
+
+def test_the_ensemble_answers_where_there_is_one(ensemble_study):
+    results = copy.deepcopy(ensemble_study[0])
+    _accuracy(results, "e_coli")["mean"] = 0.9876
+    first, second = answer(results)
+    assert first.startswith("The model “genomic ensemble pretraining” reaches")
+    assert "0.988" in first, "although another row is better on the test split"
+    assert "for “E. coli genome pretraining”" in first
+    assert second.count("better than E. coli genome pretraining by 0.004") == 0
+    assert "not distinguishable from E. coli genome pretraining (difference +0.004" in second
+    assert "better than naive (no pretraining) by 0.055" in second
+
+
+def test_language_models_are_told_with_what_they_have_read(ensemble_study):
+    results = copy.deepcopy(ensemble_study[0])
+    own, ensemble = language_model_sentences(results)
+    assert own.startswith("Language model of E. coli genome pretraining: one trained in this study")
+    assert "NC_000913.3, 4.6 million bases. It has read this study's genome, test windows" in own
+    assert "bacteria, which comes with this program (sha256 bbbb" in ensemble
+    assert "3 genomes, 15.1 million bases" in ensemble
+    assert any("have read this genome, without labels" in one for one in limits(results))
+
+    results["language_models"][0]["windows_cut"] = 1202
+    results["language_models"][1].update(shipped=False, encoder="mine", has_read_genome=False)
+    own, ensemble = language_model_sentences(results)
+    assert "test windows included" not in own
+    assert "for 1,202 windows that were cut out" in own
+    assert "mine, given by --ensemble" in ensemble
+    assert ensemble.endswith("It has not read this study's genome.")
+    results["language_models"].pop(0)
+    assert not any("have read this genome" in one for one in limits(results))
+
+
+def test_a_quick_run_is_a_limit(make_study, study):
+    results, _ = make_study(seeds=(0,), ensemble=True, quick=True)
+    assert limits(results)[0].startswith("Quick run: ")
+    assert "encoder frozen" in answer(results)[0]
+    assert not any("Quick run" in one for one in limits(study[0]))
 
 
 def test_leakage_is_told_per_protocol_and_limits_the_leaky_one(study):

@@ -26,7 +26,7 @@ def messy_study(single_study):
     results["rows"][1]["n_test"] = np.int64(1200)
     results["comparisons"][0].update(low=float("-inf"), high=np.float64("nan"))
     results["curves"][0]["points"][0]["valid_loss"] = float("nan")
-    results["language_model"]["curve"][0]["train_loss"] = float("inf")
+    results["language_models"][0]["curve"][0]["train_loss"] = float("inf")
     return results, single_study[1]
 
 
@@ -39,7 +39,7 @@ def written(messy_study, tmp_path_factory):
 
 
 def test_every_file_is_there_and_nothing_else(written):
-    names = ["calibration", "language_model", "precision_recall", "roc", "summary"]
+    names = ["calibration", "language_model_e_coli", "precision_recall", "roc", "summary"]
     names = sorted([*names, "training_curves"])
     files = sorted(str(p.relative_to(written)) for p in written.rglob("*") if p.is_file())
     pictures = [f"figures/{name}.{suffix}" for name in names for suffix in ("png", "svg")]
@@ -63,7 +63,7 @@ def test_the_report_can_be_made_again_from_the_json(written, messy_study, tmp_pa
 
 
 def test_the_given_results_are_not_changed(single_study, tmp_path):
-    results = copy.deepcopy(single_study[0]) | {"curves": [], "language_model": None}
+    results = copy.deepcopy(single_study[0]) | {"curves": [], "language_models": []}
     before = copy.deepcopy(results)
     report.write_report(results, {}, tmp_path)
     assert results == before
@@ -76,7 +76,7 @@ def test_a_failure_leaves_the_old_page_whole(single_study, tmp_path, monkeypatch
         raise RuntimeError("no page")
 
     monkeypatch.setattr(report, "render_html", fail)
-    results = copy.deepcopy(single_study[0]) | {"curves": [], "language_model": None}
+    results = copy.deepcopy(single_study[0]) | {"curves": [], "language_models": []}
     with pytest.raises(RuntimeError, match="no page"):
         report.write_report(results, {}, tmp_path)
     assert (tmp_path / "report.html").read_text() == "the old page"

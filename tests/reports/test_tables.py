@@ -178,7 +178,8 @@ def test_comparisons_say_whether_every_interval_excludes_0(study, intervals, ver
 
 def test_language_model_stands_beside_markov_and_informed_random(study):
     rows = {row.cells[0].text: row for row in language_model_table(study[0]).rows}
-    assert [cell.text for cell in rows["E. coli genome language model"].cells[1:5]] == [
+    assert [cell.text for cell in rows["E. coli genome language model"].cells[1:6]] == [
+        "1.860",
         "1.860",
         "2.578",
         "0.162",
@@ -187,14 +188,70 @@ def test_language_model_stands_beside_markov_and_informed_random(study):
     orders = [name for name in rows if name.startswith("Markov")]
     assert orders == [f"Markov model, order {order}" for order in (2, 5, 11)]
     random = rows["informed random (every new base equally likely)"]
-    assert [cell.text for cell in random.cells[1:3]] == ["2.000", "2.773"]  # ln 16 at stride 2
+    assert [cell.text for cell in random.cells[1:4]] == ["2.000", "–", "2.773"]  # ln 16
     published = rows["E. coli language model (seed, one run, its own split)"]
-    assert published.cells[2].text == "2.629"
+    assert published.cells[3].text == "2.629"
+
+
+def test_each_language_model_stands_beside_markov_models_of_its_own_text(ensemble_study):
+    table = language_model_table(ensemble_study[0])
+    rows = {row.cells[0].text: [cell.text for cell in row.cells[1:]] for row in table.rows}
+    assert list(rows)[:6] == [
+        "E. coli genome language model",
+        *(f"Markov model, order {order}, E. coli genome" for order in (2, 5, 11)),
+        "genomic ensemble language model",
+        "Markov model, order 2, genomic ensemble",
+    ]
+    assert rows["genomic ensemble language model"][:3] == ["1.839", "1.800", "2.550"]
+    assert rows["genomic ensemble language model"][5] == "1.5"
+    assert "those of this study's genome are the same for all" in table.note
+    assert table.caption == "language models on held-out sequence"
+
+
+def test_the_ensemble_stands_between_e_coli_and_the_baselines(ensemble_study):
+    labels = [row.cells[0].text for row in result_table(ensemble_study[0], "strict").rows]
+    assert labels[2:6] == [
+        "E. coli genome pretraining, seed's head (pooling only)",
+        "genomic ensemble pretraining",
+        "genomic ensemble pretraining, seed's head (pooling only)",
+        "one-hot logistic regression",
+    ]
+    first = comparison_table(ensemble_study[0], "strict").rows[0].cells[0].text
+    assert first == "genomic ensemble pretraining − E. coli genome pretraining"
+
+
+def test_a_quick_run_says_so_at_every_number_it_made(make_study):
+    results, _ = make_study(seeds=(0,), ensemble=True, quick=True)
+    for protocol in ("strict", "seed"):
+        table = result_table(results, protocol)
+        assert table.note.startswith("Quick run: ")
+        frozen = [
+            row.cells[0].text.endswith(", encoder frozen")
+            for row in table.rows
+            if not row.published
+        ]
+        assert frozen == [False] + [True] * 4 + [False] * 3
+    assert "preset small, quick, seeds 0" in markdown_table(results)
+    assert "frozen" not in markdown_table(make_study(seeds=(0,), ensemble=True)[0])
+
+
+def test_a_simulated_genome_under_an_encoder_of_real_ones(make_study):
+    """The quick run where no genome can be had: E. coli's encoder on made-up windows."""
+    results, _ = make_study(
+        seeds=(0,), ensemble=True, quick=True, name="SIM_0", organism="", simulated=True
+    )
+    for facts in results["language_models"]:
+        facts["has_read_genome"] = False
+    results["language_models"][0]["genomes"] = results["language_models"][1]["genomes"][:1]
+    labels = [row.cells[0].text for row in result_table(results, "strict").rows]
+    assert labels[1] == "E. coli genome pretraining, encoder frozen"
+    captions = [table.caption for table in all_tables(results)]
+    assert [caption.startswith("SIMULATED GENOME") for caption in captions] == [True] * 4 + [False]
 
 
 def test_what_is_not_there_is_left_out(study):
     results = copy.deepcopy(study[0])
-    results.update(language_model=None, comparisons=[], leakage={}, notes=[])
+    results.update(language_models=[], comparisons=[], leakage={}, notes=[])
     assert len(all_tables(results)) == 2
     text = markdown_table(results)
     assert "Leakage" not in text

@@ -10,11 +10,17 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
+from genomic_ulmfit.cli.corpus import corpus
 from genomic_ulmfit.cli.evaluate import evaluate
+from genomic_ulmfit.cli.evaluate_scan import evaluate_scan
 from genomic_ulmfit.cli.genome import genome
+from genomic_ulmfit.cli.learning_curve import learning_curve
+from genomic_ulmfit.cli.models import models
+from genomic_ulmfit.cli.predict import predict
 from genomic_ulmfit.cli.pretrain import pretrain
 from genomic_ulmfit.cli.promoters import promoters
 from genomic_ulmfit.cli.reproduce import reproduce
+from genomic_ulmfit.cli.scan import scan
 from genomic_ulmfit.cli.simulate import simulate
 from genomic_ulmfit.cli.train import train
 from genomic_ulmfit.errors import InputError
@@ -43,12 +49,18 @@ app = typer.Typer(
 data = typer.Typer(no_args_is_help=True, help="Get genomes and cut labelled sequences from them.")
 data.command("genome")(genome)
 data.command("promoters")(promoters)
+data.command("corpus")(corpus)
 app.add_typer(data, name="data")
 app.command("simulate")(simulate)
 app.command("pretrain")(pretrain)
+app.command("models")(models)
 app.command("train")(train)
 app.command("evaluate")(evaluate)
+app.command("predict")(predict)
+app.command("scan")(scan)
+app.command("evaluate-scan")(evaluate_scan)
 app.command("reproduce")(reproduce)
+app.command("learning-curve")(learning_curve)
 
 
 def _print_version(wanted: bool) -> None:
@@ -72,9 +84,7 @@ def _root(
 
       genomic-ulmfit data promoters genome.gbk --out promoters.csv
 
-      genomic-ulmfit pretrain genome.gbk --out encoder
-
-      genomic-ulmfit train promoters.csv --encoder encoder --out model
+      genomic-ulmfit train promoters.csv --out model
 
       genomic-ulmfit evaluate model promoters.csv
     """

@@ -20,8 +20,31 @@ def reproduce(
         ),
     ] = None,
     preset: Annotated[str, typer.Option(help="tiny, small or paper.")] = "small",
-    seeds: Annotated[int, typer.Option(help="How many seeds.")] = 3,
+    seeds: Annotated[
+        int | None, typer.Option(help="How many seeds.", show_default="3; 1 with --quick")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The first of them.")] = 0,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help="One seed, strict split, shipped encoders whose weights stay frozen: a look in "
+            "minutes.",
+        ),
+    ] = False,
+    pretrain: Annotated[
+        bool,
+        typer.Option(
+            "--pretrain", help="Train the one-genome language model here, shipped or not."
+        ),
+    ] = False,
+    ensemble: Annotated[
+        Path | None,
+        typer.Option(
+            help="Language model of many genomes (folder written by pretrain).",
+            show_default="the shipped one",
+        ),
+    ] = None,
     simulated: Annotated[
         bool, typer.Option("--simulated", help="Use a made-up genome; everything says so.")
     ] = False,
@@ -32,15 +55,22 @@ def reproduce(
 ) -> None:
     """Measure what pretraining buys, from an annotated genome to a report.
 
-    Trains the naive and the pretrained classifier and the baselines (one-hot and
-    k-mer logistic regression, a small CNN), on a split without leakage (strict)
-    and on the seed's own (seed), over several seeds.
+    Trains the naive classifier, the two that start from a language model (of
+    one genome, of many) and the baselines (one-hot and k-mer logistic
+    regression, a small CNN), on a split without leakage (strict) and on the
+    seed's own (seed), over several seeds.
+
+    The language models come with the program. One is trained on --genome
+    first if that is another genome than E. coli K-12, or --preset another
+    size than theirs.
 
     Interrupt it when you like: the same command continues where it stopped.
 
-    Example:
+    Examples:
 
       genomic-ulmfit reproduce --out results --preset small --seeds 3
+
+      genomic-ulmfit reproduce --out quick --quick
 
     Writes results.json, table.md, figures/ and report.html into --out.
     """
@@ -72,6 +102,9 @@ def reproduce(
             preset=preset,
             n_seeds=seeds,
             first_seed=seed,
+            quick=quick,
+            pretrain=pretrain,
+            ensemble=ensemble,
             command=shlex.join(["genomic-ulmfit", *sys.argv[1:]]),
             say=notes.print,
         )

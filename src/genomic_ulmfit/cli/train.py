@@ -19,8 +19,13 @@ def train(
     ],
     out: Annotated[Path, typer.Option(help="Folder to write the classifier to.")],
     encoder: Annotated[
-        str, typer.Option(help="Folder of a language model to start from, or none.")
-    ] = "none",
+        str,
+        typer.Option(
+            help="Language model to start from: the name of a shipped one (see genomic-ulmfit "
+            "models), a folder, or none.",
+            show_default="e-coli; none with --preset",
+        ),
+    ] = "auto",
     head: Annotated[
         str,
         typer.Option(
@@ -29,8 +34,9 @@ def train(
         ),
     ] = "auto",
     preset: Annotated[
-        str, typer.Option(help="Size without an encoder: tiny, small or paper.")
-    ] = "small",
+        str | None,
+        typer.Option(help="Size without an encoder: tiny, small or paper.", show_default="small"),
+    ] = None,
     epochs: Annotated[
         int | None,
         typer.Option(help="Epochs of the last stage (all layers).", show_default="the recipe's"),
@@ -43,7 +49,12 @@ def train(
     valid are watched, rows marked test are left for `genomic-ulmfit
     evaluate`. Without one, every row is learnt from.
 
-    Example:
+    Training starts from a language model of many bacterial genomes that
+    comes with this program, unless --encoder names another.
+
+    Examples:
+
+      genomic-ulmfit train promoters.csv --out model
 
       genomic-ulmfit train promoters.csv --encoder encoder --out model
 

@@ -1,7 +1,8 @@
 """A model is a folder: `model.safetensors`, `config.json`, `card.md`. No pickle anywhere.
 
 Loading a folder from a stranger runs none of the stranger's code: weights are safetensors,
-everything else is JSON.
+everything else is JSON. Language models are written in bfloat16, half the size; every model is
+computed with in float32.
 """
 
 from __future__ import annotations
@@ -28,12 +29,16 @@ from genomic_ulmfit.models.language_model import LanguageModel
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "card.md"
+FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+"""Of the numbers in `model.safetensors`."""
 
 
 def save_language_model(
     model: LanguageModel, folder: str | Path, card: str, training: dict[str, Any]
 ) -> None:
     """Write a language model, which is also the encoder that classifiers start from.
+
+    Weights are rounded to bfloat16 (8 bits of mantissa).
 
     Parameters
     ----------
@@ -46,11 +51,11 @@ def save_language_model(
         The same for programs; goes into `config.json`.
     """
     architecture = {"encoder": model.encoder.config.to_dict(), "decoder": model.decoder}
-    _save(model, folder, "language-model", architecture, card, training)
+    _save(model, folder, "language-model", architecture, card, training, "bf16")
 
 
 def load_language_model(folder: str | Path) -> LanguageModel:
-    """Read what `save_language_model` wrote."""
+    """Read what `save_language_model` wrote, into float32."""
     config, weights = _load(folder, "language-model")
     with _checked(folder):
         architecture = config["architecture"]
@@ -63,8 +68,8 @@ def load_language_model(folder: str | Path) -> LanguageModel:
 def save_classifier(
     model: Classifier, folder: str | Path, card: str, training: dict[str, Any]
 ) -> None:
-    """Write a classifier; parameters as in `save_language_model`."""
-    _save(model, folder, "classifier", model.config.to_dict(), card, training)
+    """Write a classifier, in float32; parameters as in `save_language_model`."""
+    _save(model, folder, "classifier", model.config.to_dict(), card, training, "fp32")
 
 
 def load_classifier(folder: str | Path) -> Classifier:
@@ -103,6 +108,12 @@ def read_config(folder: str | Path) -> dict[str, Any]:
             f"{folder / CONFIG}: format version {version} is newer than the {FORMAT_VERSION} this "
             "program reads. Update genomic-ulmfit."
         )
+    # Folders without the entry are from the time when all weights were fp32.
+    if str(config.setdefault("weights", "fp32")) not in FORMATS:
+        raise InputError(
+            f"{folder / CONFIG}: weights in the format {config['weights']!r}, but this program "
+            f"reads {' and '.join(FORMATS)}. Update genomic-ulmfit."
+        )
     return dict(config)
 
 
@@ -113,9 +124,16 @@ def _save(
     architecture: dict[str, Any],
     card: str,
     training: dict[str, Any],
+    number_format: str,
 ) -> None:
     folder = Path(folder)
-    weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+    # Counts (batch norm's) stay whole numbers.
+    weights = {
+        name: (value.to(FORMATS[number_format]) if value.is_floating_point() else value)
+        .contiguous()
+        .cpu()
+        for name, value in model.state_dict().items()
+    }
     data = save_safetensors(weights)
     with atomic_path(folder / WEIGHTS) as temporary:
         temporary.write_bytes(data)
@@ -127,6 +145,7 @@ def _save(
             "format_version": FORMAT_VERSION,
             "kind": kind,
             "architecture": architecture,
+            "weights": number_format,
             "sha256": hashlib.sha256(data).hexdigest(),
             "training": training,
         },
@@ -164,7 +183,7 @@ def _checked(folder: str | Path) -> Iterator[None]:
 
 def _fill(model: nn.Module, weights: dict[str, torch.Tensor], folder: str | Path) -> None:
     try:
-        model.load_state_dict(weights)
+        model.load_state_dict(weights)  # Copies into the model's own float32.
     except RuntimeError:
         raise InputError(
             f"{folder}: the weights do not fit the architecture in {CONFIG}. Copy the folder again."

@@ -70,8 +70,11 @@ def draw_all(results: StudyResults, predictions: Predictions) -> list[Picture]:
         ]
     if results["curves"]:
         pictures.append(training_curves(results))
-    if results["language_model"] is not None and results["language_model"]["curve"]:
-        pictures.append(language_model_curve(results))
+    pictures += [
+        language_model_curve(results, facts["name"])
+        for facts in results["language_models"]
+        if facts["curve"]
+    ]
     return pictures
 
 
@@ -90,11 +93,10 @@ def summary_bars(results: StudyResults) -> Picture:
     -------
     Picture
     """
-    genome = results["genome"]
     names = protocols(results)
     models = sorted({summary["model"] for summary in results["summary"]}, key=model_rank)
     # A real genome's numbers do not belong beside a simulated one's.
-    published = {} if genome["simulated"] else _published_accuracies(models)
+    published = {} if results["genome"]["simulated"] else _published_accuracies(models)
     with styled():
         figure = new_figure(2.9 + 2.9 * len(names), 0.75 + 0.4 * len(models))
         panels = figure.subplots(1, len(names), sharex=True, sharey=True, squeeze=False)[0]
@@ -119,7 +121,7 @@ def summary_bars(results: StudyResults) -> Picture:
             panel.grid(axis="y", visible=False)
             panel.spines["left"].set_visible(False)
             panel.tick_params(axis="y", length=0)
-        names_drawn = [textwrap.fill(model_label(model, genome), 32) for model in models]
+        names_drawn = [textwrap.fill(model_label(model, results), 32) for model in models]
         panels[0].set_yticks(range(len(models)), names_drawn)
         panels[0].set_ylim(len(models) - 0.5, -0.5)
         panels[0].xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
@@ -206,6 +208,6 @@ def _in_words(results: StudyResults, protocol: str) -> str:
         key=lambda summary: model_rank(summary["model"]),
     )
     return ", ".join(
-        f"{model_label(summary['model'], results['genome'])} {number(summary['accuracy']['mean'])}"
+        f"{model_label(summary['model'], results)} {number(summary['accuracy']['mean'])}"
         for summary in summaries
     )

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from genomic_ulmfit.reports.labels import SIMULATED, capitalised, marked, protocols
+from genomic_ulmfit.reports.labels import capitalised, marked, protocols
 from genomic_ulmfit.reports.picture import Picture
 from genomic_ulmfit.reports.prose import (
     QUESTION,
     answer,
     genome_sentence,
+    language_model_sentences,
     leakage_sentences,
     limits,
     machine_sentence,
+    simulated_sentence,
 )
 from genomic_ulmfit.reports.results import StudyResults
 from genomic_ulmfit.reports.tables import comparison_table, language_model_table, result_table
@@ -48,19 +50,22 @@ def render_html(results: StudyResults, figures: Sequence[Picture]) -> str:
     by_name = {picture.name: _embedded(picture) for picture in figures}
     comparisons = [comparison_table(results, protocol) for protocol in protocols(results)]
     return environment.get_template("report.html.j2").render(
-        title=marked(results, results["title"]),
-        simulated=SIMULATED if results["genome"]["simulated"] else "",
+        title=marked(results["genome"], results["title"]),
+        simulated=simulated_sentence(results),
         question=QUESTION,
         genome=genome_sentence(results),
         answer=answer(results),
         summary_figure=by_name.pop("summary", None),
-        language_model_figure=by_name.pop("language_model", None),
+        language_model_figures=[
+            by_name.pop(name) for name in list(by_name) if name.startswith("language_model_")
+        ],
         figures=list(by_name.values()),
         tables=[
             *(result_table(results, protocol) for protocol in protocols(results)),
             *(table for table in comparisons if table is not None),
         ],
         language_model_table=language_model_table(results),
+        language_models=language_model_sentences(results),
         leakage=leakage_sentences(results),
         results=results,
         machine=machine_sentence(results),

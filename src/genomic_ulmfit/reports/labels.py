@@ -6,7 +6,15 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from genomic_ulmfit.reports.results import Comparison, Estimate, GenomeFacts, Metric, StudyResults
+from genomic_ulmfit.reports.results import (
+    Comparison,
+    Estimate,
+    GenomeFacts,
+    GenomeRead,
+    LanguageModelFacts,
+    Metric,
+    StudyResults,
+)
 
 SIMULATED = "SIMULATED GENOME"
 
@@ -16,11 +24,14 @@ MODEL_ORDER = (
     "e_coli",
     "e_coli_seed_head",
     "ensemble",
+    "ensemble_seed_head",
     "onehot_lr",
     "kmer_lr",
     "cnn",
 )
-PRETRAINED = ("e_coli", "e_coli_seed_head", "ensemble")
+PRETRAINED = ("ensemble", "e_coli", "ensemble_seed_head", "e_coli_seed_head")
+"""From the most that pretraining has to offer to the least."""
+
 BASELINES = ("onehot_lr", "kmer_lr", "cnn")
 
 PROTOCOLS = {
@@ -86,35 +97,64 @@ PUBLISHED_LANGUAGE_MODEL = {"epochs": 30, "loss": 2.629, "accuracy": 0.147, "str
 _E_COLI_K12 = ("NC_000913", "U00096", "GCF_000005845", "GCA_000005845")
 
 
-def pretraining_genome(genome: GenomeFacts) -> str:
-    """Say in two words whose genome the `e_coli` encoder has read in this study.
+def text_label(row: str, results: StudyResults) -> str:
+    """Say in a few words what the language model of a pretrained row has read.
 
-    The model keeps its name in the results whatever genome it was given; what a reader sees
-    must not call a made-up genome, or another bacterium's, E. coli.
+    The `e_coli` row keeps its name in the results whatever genome its language model was given;
+    what a reader sees must not call a made-up genome, or another bacterium's, E. coli.
     """
-    if genome["simulated"]:
+    if row == "ensemble":
+        return "genomic ensemble"
+    return f"{_genome_read(row, results)} genome"
+
+
+def _genome_read(row: str, results: StudyResults) -> str:
+    genome = results["genome"]
+    facts = language_model(row, results)
+    if facts is None or facts["has_read_genome"]:
+        name, simulated, words = genome["name"], genome["simulated"], genome.get("organism", "")
+    else:
+        read = text_of(facts)
+        name, simulated, words = read["name"], read["simulated"], ""
+    if simulated:
         return "simulated"
-    words = genome.get("organism", "").split()
-    if len(words) >= 2:
-        return f"{words[0][0]}. {words[1]}"
-    if genome["name"].startswith(_E_COLI_K12):
-        return "E. coli"
-    return genome["name"]
+    if len(words.split()) >= 2:
+        genus, species = words.split()[:2]
+        return f"{genus[0]}. {species}"
+    return "E. coli" if name.startswith(_E_COLI_K12) else name
 
 
-def model_label(model: str, genome: GenomeFacts) -> str:
-    """Return what to call a model in print; an unknown model keeps its name."""
-    pretraining = f"{pretraining_genome(genome)} genome pretraining"
+def language_model(row: str, results: StudyResults) -> LanguageModelFacts | None:
+    """Return what is known of the language model that a row starts from."""
+    return next((facts for facts in results["language_models"] if facts["name"] == row), None)
+
+
+def text_of(facts: LanguageModelFacts) -> GenomeRead:
+    """Return what a language model has read as if it were one genome."""
+    genomes = facts["genomes"]
     return {
+        "name": genomes[0]["name"] if len(genomes) == 1 else f"{len(genomes):,} genomes",
+        "n_bases": sum(genome["n_bases"] for genome in genomes),
+        "simulated": any(genome["simulated"] for genome in genomes),
+    }
+
+
+def model_label(model: str, results: StudyResults) -> str:
+    """Return what to call a model in print; an unknown model keeps its name."""
+    head = ", seed's head (pooling only)"
+    label = {
         "naive": "naive (no pretraining)",
-        "naive_seed_head": "naive, seed's head (pooling only)",
-        "e_coli": pretraining,
-        "e_coli_seed_head": f"{pretraining}, seed's head (pooling only)",
-        "ensemble": "genomic ensemble pretraining",
+        "naive_seed_head": f"naive{head}",
+        "e_coli": f"{text_label('e_coli', results)} pretraining",
+        "e_coli_seed_head": f"{text_label('e_coli', results)} pretraining{head}",
+        "ensemble": f"{text_label('ensemble', results)} pretraining",
+        "ensemble_seed_head": f"{text_label('ensemble', results)} pretraining{head}",
         "onehot_lr": "one-hot logistic regression",
         "kmer_lr": "k-mer-count logistic regression",
         "cnn": "small CNN",
     }.get(model, model)
+    # In every label, because no number of a quick run may stand for one of a full run.
+    return f"{label}, encoder frozen" if results["quick"] and model in PRETRAINED else label
 
 
 def model_rank(model: str) -> tuple[int, str]:
@@ -135,9 +175,9 @@ def protocols(results: StudyResults) -> list[str]:
     return sorted(found, key=lambda protocol: protocol != "strict")
 
 
-def marked(results: StudyResults, text: str) -> str:
+def marked(genome: GenomeFacts | GenomeRead, text: str) -> str:
     """Put the simulated-genome mark before a title or caption, where it applies."""
-    return f"{SIMULATED}: {text}" if results["genome"]["simulated"] else text
+    return f"{SIMULATED}: {text}" if genome["simulated"] else text
 
 
 def number(value: float | None, digits: int = 3, *, sign: bool = False) -> str:

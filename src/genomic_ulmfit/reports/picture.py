@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 
 from genomic_ulmfit.files import atomic_path
 from genomic_ulmfit.reports.labels import marked
-from genomic_ulmfit.reports.results import StudyResults
+from genomic_ulmfit.reports.results import GenomeRead, StudyResults
 
 _STYLE: Any = {
     "font.size": 9,
@@ -48,6 +48,7 @@ _DPI = 200
 SOLID, DASHED, DOTTED, DASH_DOT = "-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5))
 BLUE, SKY, VERMILION, ORANGE = "#0072B2", "#56B4E9", "#D55E00", "#E69F00"
 GREEN, PURPLE, GREY = "#009E73", "#CC79A7", "#555555"
+LIGHT_GREEN = "#66C5AB"
 
 _MODEL_STYLES: dict[str, tuple[str, Any]] = {
     "naive": (VERMILION, SOLID),
@@ -55,6 +56,7 @@ _MODEL_STYLES: dict[str, tuple[str, Any]] = {
     "e_coli": (BLUE, SOLID),
     "e_coli_seed_head": (SKY, DASHED),
     "ensemble": (GREEN, SOLID),
+    "ensemble_seed_head": (LIGHT_GREEN, DASHED),
     "onehot_lr": ("#000000", DOTTED),
     "kmer_lr": ("#808080", DOTTED),
     "cnn": (PURPLE, DASH_DOT),
@@ -136,6 +138,7 @@ def finish(
     caption: str,
     alt: str,
     handles: Sequence[Artist],
+    genome: GenomeRead | None = None,
 ) -> Picture:
     """Put title and legend above a drawn figure and its caption below.
 
@@ -144,23 +147,24 @@ def finish(
     figure : matplotlib.figure.Figure
         Grows by what is added.
     results : StudyResults
-        Of a simulated genome: title, caption and alternative text are marked so.
     name, title, caption, alt : str
         See `Picture`.
     handles : sequence of matplotlib.artist.Artist
         What the legend explains, by their labels.
+    genome : GenomeRead, optional
+        What the picture is about, if it is not the study's genome. If it is simulated, title,
+        caption and alternative text are marked so.
 
     Returns
     -------
     Picture
     """
-    title, caption, alt = (marked(results, text) for text in (title, caption, alt))
+    about = genome or results["genome"]
+    title, caption, alt = (marked(about, text) for text in (title, caption, alt))
     width, body = figure.get_size_inches()
     room = width - 2 * _MARGIN
     title_lines = textwrap.wrap(title, int(room / _TITLE_LETTER))
-    foot_lines = textwrap.wrap(
-        f"{caption} Genome: {results['genome']['name']}.", int(room / _CAPTION_LETTER)
-    )
+    foot_lines = textwrap.wrap(f"{caption} Genome: {about['name']}.", int(room / _CAPTION_LETTER))
     longest = max(len(str(handle.get_label())) for handle in handles)
     columns = max(1, int(room / (_LEGEND_HANDLE + longest * _LEGEND_LETTER)))
     columns = min(columns, len(handles))
@@ -185,7 +189,7 @@ def finish(
         va="top",
         fontsize=12,
         fontweight="bold",
-        color=_SIMULATED_COLOUR if results["genome"]["simulated"] else "black",
+        color=_SIMULATED_COLOUR if about["simulated"] else "black",
     )
     with styled():
         figure.legend(

@@ -15,14 +15,23 @@ from genomic_ulmfit.reports.labels import (
     protocol_label,
     protocols,
     seeds_phrase,
+    text_label,
+    text_of,
 )
 from genomic_ulmfit.reports.results import Comparison, StudyResults, Summary
 
 QUESTION = (
-    "A language model reads a whole genome without any labels; a classifier then starts from what "
+    "A language model reads whole genomes without any labels; a classifier then starts from what "
     "it learned. Does that help to tell the sequence around the start of a gene, where its "
     "promoter lies, from sequence inside genes, compared with the same network without "
     "pretraining and with simple baselines?"
+)
+
+
+QUICK_MEANING = (
+    "Quick run: a pretrained network trains its head alone, on top of an encoder that stays as "
+    "pretraining left it (frozen); a full run fine-tunes every layer, over several seeds and both "
+    "protocols. The other models are trained in full."
 )
 
 
@@ -56,21 +65,25 @@ def answer(results: StudyResults) -> tuple[str, str]:
 def _score_sentence(results: StudyResults, scored: dict[str, Summary], subject: str) -> str:
     own = scored[subject]
     rivals = []
-    naive = "naive_seed_head" if subject == "e_coli_seed_head" else "naive"
+    naive = "naive_seed_head" if subject.endswith("_seed_head") else "naive"
     if naive in scored and naive != subject:
         rivals.append(
             f"{estimate(scored[naive]['accuracy'])} for the same network without pretraining"
+        )
+    if subject == "ensemble" and "e_coli" in scored:
+        rivals.append(
+            f"{estimate(scored['e_coli']['accuracy'])} for “{model_label('e_coli', results)}”"
         )
     baselines = [model for model in BASELINES if model in scored and model != subject]
     if baselines:
         best = max(baselines, key=lambda model: scored[model]["accuracy"]["mean"] or 0.0)
         rivals.append(
             f"{estimate(scored[best]['accuracy'])} for the best baseline, "
-            f"{model_label(best, results['genome'])}"
+            f"{model_label(best, results)}"
         )
     against = f", against {_and(rivals)}" if rivals else ""
     where = f"On a {SIMULATED}, t" if results["genome"]["simulated"] else "T"
-    label = model_label(subject, results["genome"])
+    label = model_label(subject, results)
     return (
         f"{where}he model “{label}” reaches an accuracy of {estimate(own['accuracy'])} on "
         f"{own['n_test']:,} held-out sequences ({protocol_label(own['protocol'])}; "
@@ -83,7 +96,7 @@ def _margin_sentence(results: StudyResults, protocol: str, subject: str) -> str:
     for comparison in results["comparisons"]:
         if (
             comparison["a"] == subject
-            and comparison["b"] in ("naive", "naive_seed_head", *BASELINES)
+            and comparison["b"] in ("naive", "naive_seed_head", "e_coli", *BASELINES)
             and comparison["protocol"] == protocol
             and comparison["metric"] == "accuracy"
         ):
@@ -94,8 +107,7 @@ def _margin_sentence(results: StudyResults, protocol: str, subject: str) -> str:
             "differences are more than chance."
         )
     clauses = [
-        _margin(model_label(rival, results["genome"]), comparisons)
-        for rival, comparisons in by_rival.items()
+        _margin(model_label(rival, results), comparisons) for rival, comparisons in by_rival.items()
     ]
     return f"Compared pair by pair, it is {_and(clauses)}."
 
@@ -141,6 +153,50 @@ def leakage_sentences(results: StudyResults) -> list[str]:
     return sentences
 
 
+def language_model_sentences(results: StudyResults) -> list[str]:
+    """Say of each language model where it comes from and whether it knows the study's genome."""
+    sentences = []
+    for facts in results["language_models"]:
+        if facts["shipped"]:
+            origin = f"{facts['encoder']}, which comes with this program"
+        elif facts["name"] == "ensemble":
+            origin = f"{facts['encoder']}, given by --ensemble"
+        else:
+            origin = "one trained in this study"
+        read = text_of(facts)
+        cut = facts["windows_cut"]
+        if not facts["has_read_genome"]:
+            known = "It has not read this study's genome."
+        elif cut:
+            known = (
+                "It has read this study's genome, without labels, except for its held-out regions "
+                f"and for {cut:,} windows that were cut out to be tested on."
+            )
+        else:
+            known = (
+                "It has read this study's genome, test windows included, but without labels and "
+                "except for its held-out regions."
+            )
+        sentences.append(
+            f"Language model of {text_label(facts['name'], results)} pretraining: {origin} "
+            f"(sha256 {facts['sha256']}); it was trained on {read['name']}, "
+            f"{read['n_bases'] / 1e6:,.1f} million bases. {known}"
+        )
+    return sentences
+
+
+def simulated_sentence(results: StudyResults) -> str:
+    """Warn of a made-up genome; nothing where the genome is a real one."""
+    if not results["genome"]["simulated"]:
+        return ""
+    real = any(not text_of(facts)["simulated"] for facts in results["language_models"])
+    return (
+        f"{SIMULATED}. This genome was made up by the program. Every number on this page is about "
+        "it, and none about real bacteria"
+        + (", except the scores of language models that have read real genomes." if real else ".")
+    )
+
+
 def genome_sentence(results: StudyResults) -> str:
     """Say which genome was used, and whether it is a real one."""
     genome = results["genome"]
@@ -162,7 +218,8 @@ def machine_sentence(results: StudyResults) -> str:
     machine = results["machine"]
     return (
         f"genomic-ulmfit {results['version']}, PyTorch {machine['torch']}, "
-        f"{machine['precision']}, preset {results['preset']}, seeds "
+        f"{machine['precision']}, preset {results['preset']}"
+        f"{', quick' if results['quick'] else ''}, seeds "
         f"{', '.join(str(seed) for seed in results['seeds'])}; {machine['cpu']}, "
         f"{machine['cores']} cores; {results['created']}."
     )
@@ -187,12 +244,19 @@ def limits(results: StudyResults) -> list[str]:
             f"Intervals say how much {len(results['seeds'])} seeds differ. They do not cover "
             "another genome, or another idea of what a promoter is."
         )
+    if any(facts["has_read_genome"] for facts in results["language_models"]):
+        sentences.append(
+            "Language models have read this genome, without labels. What pretraining is worth on "
+            "a genome that no language model has read is not shown here."
+        )
     for protocol, counts in results["leakage"].items():
         if counts.get("test_sharing_15mer_with_train"):
             sentences.append(
                 f"On the {protocol_label(protocol)}, part of the test split has relatives in the "
                 "training split, so that its scores flatter every model that can memorise."
             )
+    if results["quick"]:
+        sentences.insert(0, QUICK_MEANING)
     if results["genome"]["simulated"]:
         sentences.insert(
             0,

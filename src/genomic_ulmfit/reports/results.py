@@ -123,21 +123,41 @@ class LanguageModelPoint(TypedDict):
     valid_loss: float | None
 
 
-class LanguageModelFacts(TypedDict):
-    """A pretrained language model, scored on held-out sequence.
+class GenomeRead(TypedDict):
+    """A genome in a language model's training text."""
 
-    `loss` is in nats per token; `markov_bits_per_base` maps the order of a Markov model, as a
-    string, to its score on the same held-out sequence.
+    name: str
+    n_bases: int
+    simulated: bool
+
+
+class LanguageModelFacts(TypedDict):
+    """A language model that a row starts from, scored on held-out regions of its own genomes.
+
+    `name` is the row (the seed's head below it starts from the same), `encoder` and `sha256`
+    are the model's own; one that is not `shipped` was trained in the study or given by the user.
+    `has_read_genome` tells whether the study's genome is among its `genomes`, `windows_cut` how
+    many windows were cut out of its text because somebody tests on them. `loss` is in nats per
+    token; `bits_per_base_on_genome` is of the study's genome alone, None if not measured;
+    `markov_bits_per_base` maps the order of a Markov model, as a string, to its score on the same
+    held-out sequence.
     """
 
     name: str
-    epochs: int
+    encoder: str
+    sha256: str
+    shipped: bool
+    genomes: list[GenomeRead]
+    has_read_genome: bool
+    windows_cut: int
+    epochs: float
     tokens: int
     seconds: float
     loss: float
     accuracy: float
     perplexity: float
     bits_per_base: float
+    bits_per_base_on_genome: float | None
     informed_random_bits_per_base: float
     markov_bits_per_base: dict[str, float]
     curve: list[LanguageModelPoint]
@@ -166,8 +186,9 @@ class Curve(TypedDict):
 class StudyResults(TypedDict):
     """All of a study: what `results.json` holds and every report is made from.
 
-    `leakage` maps a protocol to its counts: `n_test`, `test_sharing_15mer_with_train` and their
-    ratio `share`, and whatever else the study measured.
+    In a `quick` study pretrained networks have trained their head alone. `leakage` maps a
+    protocol to its counts: `n_test`, `test_sharing_15mer_with_train` and their ratio `share`, and
+    whatever else the study measured.
     """
 
     title: str
@@ -175,6 +196,7 @@ class StudyResults(TypedDict):
     version: str
     created: str
     preset: str
+    quick: bool
     seeds: list[int]
     genome: GenomeFacts
     machine: Machine
@@ -182,7 +204,7 @@ class StudyResults(TypedDict):
     summary: list[Summary]
     comparisons: list[Comparison]
     leakage: dict[str, dict[str, Any]]
-    language_model: LanguageModelFacts | None
+    language_models: list[LanguageModelFacts]
     curves: list[Curve]
     notes: list[str]
 

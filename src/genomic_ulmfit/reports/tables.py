@@ -19,6 +19,7 @@ from genomic_ulmfit.reports.labels import (
     PUBLISHED_MARK,
     PUBLISHED_MEANING,
     PUBLISHED_N_TEST,
+    SIMULATED,
     capitalised,
     duration,
     excludes_zero,
@@ -27,12 +28,26 @@ from genomic_ulmfit.reports.labels import (
     model_label,
     model_rank,
     number,
-    pretraining_genome,
     protocol_label,
     protocols,
+    text_label,
+    text_of,
 )
-from genomic_ulmfit.reports.prose import genome_sentence, leakage_sentences, machine_sentence
-from genomic_ulmfit.reports.results import METRICS, Comparison, Metric, StudyResults, Summary
+from genomic_ulmfit.reports.prose import (
+    QUICK_MEANING,
+    genome_sentence,
+    language_model_sentences,
+    leakage_sentences,
+    machine_sentence,
+)
+from genomic_ulmfit.reports.results import (
+    METRICS,
+    Comparison,
+    LanguageModelFacts,
+    Metric,
+    StudyResults,
+    Summary,
+)
 
 _INTERVAL = "95 % interval"
 _VERDICTS = {True: "yes", False: "no", None: "no interval"}
@@ -47,6 +62,7 @@ _TERMINAL_COLUMNS = {
     "comparison",
     "difference",
     "bits per base",
+    "bits per base, this genome",
     "loss (nats per token)",
 }
 
@@ -91,7 +107,6 @@ def result_table(results: StudyResults, protocol: str) -> Table:
     -------
     Table
     """
-    genome = results["genome"]
     summaries = sorted(
         (summary for summary in results["summary"] if summary["protocol"] == protocol),
         key=lambda summary: model_rank(summary["model"]),
@@ -99,7 +114,7 @@ def result_table(results: StudyResults, protocol: str) -> Table:
     rows = [
         TableRow(
             (
-                Cell(model_label(summary["model"], genome)),
+                Cell(model_label(summary["model"], results)),
                 *(_metric_cell(summary, metric) for metric in METRICS),
                 Cell(f"{summary['n_test']:,}"),
                 Cell(str(summary["n_seeds"])),
@@ -128,9 +143,11 @@ def result_table(results: StudyResults, protocol: str) -> Table:
     )
     if protocol in PROTOCOL_MEANINGS:
         note = f"{capitalised(PROTOCOL_MEANINGS[protocol])}. {note}"
+    if results["quick"]:
+        note = f"{QUICK_MEANING} {note}"
     return Table(
         caption=marked(
-            results,
+            results["genome"],
             f"promoter or not, {protocol_label(protocol)}, "
             f"n = {min(summary['n_test'] for summary in summaries):,} test sequences",
         ),
@@ -172,7 +189,6 @@ def comparison_table(
     Table or None
         One row per pair of models and metric, one column per method that made intervals.
     """
-    genome = results["genome"]
     pairs: dict[tuple[str, str, Metric], dict[str, Comparison]] = {}
     for comparison in results["comparisons"]:
         if comparison["protocol"] == protocol and comparison["metric"] in metrics:
@@ -184,7 +200,7 @@ def comparison_table(
     rows = [
         TableRow(
             (
-                Cell(f"{model_label(a, genome)} − {model_label(b, genome)}"),
+                Cell(f"{model_label(a, results)} − {model_label(b, results)}"),
                 Cell(METRIC_LABELS.get(metric, metric)),
                 Cell(number(next(iter(by_method.values()))["difference"], sign=True)),
                 *(_interval_cell(by_method.get(method)) for method in methods),
@@ -196,7 +212,7 @@ def comparison_table(
     shown = list(dict.fromkeys(METRIC_LABELS.get(metric, metric) for _, _, metric in pairs))
     return Table(
         caption=marked(
-            results,
+            results["genome"],
             f"how far apart the models are in {' and '.join(shown)}, {protocol_label(protocol)}",
         ),
         header=(
@@ -223,35 +239,20 @@ def _interval_cell(comparison: Comparison | None) -> Cell:
 
 
 def language_model_table(results: StudyResults) -> Table | None:
-    """Return the language model's scores beside what needs no network, if one was trained."""
-    facts = results["language_model"]
-    if facts is None:
+    """Return the language models' scores beside what needs no network, if there are any."""
+    models = results["language_models"]
+    if not models:
         return None
-    nats_per_bit = facts["loss"] / facts["bits_per_base"]
-    rows = [
-        TableRow(
-            (
-                Cell(f"{pretraining_genome(results['genome'])} genome language model"),
-                Cell(number(facts["bits_per_base"])),
-                Cell(number(facts["loss"])),
-                Cell(number(facts["accuracy"])),
-                Cell(number(facts["perplexity"], 2)),
-                Cell(str(facts["epochs"])),
-                Cell(f"{facts['tokens'] / 1e6:,.1f} M"),
-                Cell(duration(facts["seconds"])),
-            )
-        )
-    ]
-    rows += [
-        _reference_row(f"Markov model, order {order}", bits, nats_per_bit)
-        for order, bits in sorted(
-            facts["markov_bits_per_base"].items(), key=lambda item: int(item[0])
-        )
-    ]
+    several = len(models) > 1
+    rows: list[TableRow] = []
+    for facts in models:
+        rows += _language_model_rows(facts, text_label(facts["name"], results), several)
+    first = models[0]
+    nats_per_bit = first["loss"] / first["bits_per_base"]
     rows.append(
         _reference_row(
             "informed random (every new base equally likely)",
-            facts["informed_random_bits_per_base"],
+            first["informed_random_bits_per_base"],
             nats_per_bit,
         )
     )
@@ -263,6 +264,7 @@ def language_model_table(results: StudyResults) -> Table | None:
             (
                 Cell(f"E. coli language model ({mark})"),
                 Cell(number(loss / (published["stride"] * math.log(2)))),
+                Cell("–"),
                 Cell(number(loss)),
                 Cell(number(published["accuracy"])),
                 Cell(number(math.exp(loss), 2)),
@@ -273,11 +275,25 @@ def language_model_table(results: StudyResults) -> Table | None:
             published=True,
         )
     )
+    note = (
+        "Lower bits per base, loss and perplexity are better. Markov models count the same "
+        "training sequence and are scored on the same held-out sequence."
+    )
+    if several:
+        note += (
+            " Each language model is scored on held-out regions of its own genomes, which are "
+            "other sequence for each; those of this study's genome are the same for all."
+        )
+    # Real sequence stays unmarked in a study of a simulated genome.
+    made_up = next((facts for facts in models if text_of(facts)["simulated"]), first)
     return Table(
-        caption=marked(results, "language model on held-out sequence"),
+        caption=marked(
+            text_of(made_up), f"language model{'s' if several else ''} on held-out sequence"
+        ),
         header=(
             "model",
             "bits per base",
+            "bits per base, this genome",
             "loss (nats per token)",
             "accuracy",
             "perplexity",
@@ -286,11 +302,36 @@ def language_model_table(results: StudyResults) -> Table | None:
             "time",
         ),
         rows=tuple(rows),
-        note=(
-            "Lower bits per base, loss and perplexity are better. Markov models count the same "
-            "training sequence and are scored on the same held-out sequence."
-        ),
+        note=note,
     )
+
+
+def _language_model_rows(facts: LanguageModelFacts, text: str, several: bool) -> list[TableRow]:
+    """Return the rows of a language model and of the Markov models of the same text."""
+    nats_per_bit = facts["loss"] / facts["bits_per_base"]
+    own = TableRow(
+        (
+            Cell(f"{text} language model"),
+            Cell(number(facts["bits_per_base"])),
+            Cell(number(facts["bits_per_base_on_genome"])),
+            Cell(number(facts["loss"])),
+            Cell(number(facts["accuracy"])),
+            Cell(number(facts["perplexity"], 2)),
+            Cell(f"{facts['epochs']:g}"),
+            Cell(f"{facts['tokens'] / 1e6:,.1f} M"),
+            Cell(duration(facts["seconds"])),
+        )
+    )
+    of = f", {text}" if several else ""
+    return [
+        own,
+        *(
+            _reference_row(f"Markov model, order {order}{of}", bits, nats_per_bit)
+            for order, bits in sorted(
+                facts["markov_bits_per_base"].items(), key=lambda item: int(item[0])
+            )
+        ),
+    ]
 
 
 def _reference_row(name: str, bits: float, nats_per_bit: float) -> TableRow:
@@ -299,6 +340,7 @@ def _reference_row(name: str, bits: float, nats_per_bit: float) -> TableRow:
         (
             Cell(name),
             Cell(number(bits)),
+            Cell("–"),
             Cell(number(loss)),
             Cell("–"),
             Cell(number(math.exp(loss), 2)),
@@ -338,7 +380,10 @@ def markdown_table(results: StudyResults) -> str:
         comparisons, the language model, leakage, and the command that makes it all again. On a
         simulated genome the title and every table's caption say so.
     """
-    parts = [f"# {_plain(marked(results, results['title']))}", _plain(genome_sentence(results))]
+    parts = [
+        f"# {_plain(marked(results['genome'], results['title']))}",
+        _plain(genome_sentence(results)),
+    ]
     for table in all_tables(results):
         parts += [f"**{_plain(capitalised(table.caption))}**", _markdown(table)]
         if table.note:
@@ -346,8 +391,9 @@ def markdown_table(results: StudyResults) -> str:
     leakage = leakage_sentences(results)
     if leakage:
         parts += ["**Leakage**", "\n".join(f"- {_plain(sentence)}" for sentence in leakage)]
-    if results["notes"]:
-        parts += ["**Notes**", "\n".join(f"- {_plain(note)}" for note in results["notes"])]
+    notes = [*language_model_sentences(results), *results["notes"]]
+    if notes:
+        parts += ["**Notes**", "\n".join(f"- {_plain(note)}" for note in notes)]
     parts += [
         "**To make this again**",
         f"```\n{results['command']}\n```",
@@ -383,7 +429,7 @@ def print_results(results: StudyResults, console: Console) -> None:
     """
     headline: tuple[Metric, ...] = ("accuracy",)
     for table in all_tables(results, headline):
-        console.print(_rich(table, results["genome"]["simulated"]))
+        console.print(_rich(table))
         console.print()
     for sentence in leakage_sentences(results):
         console.print(Text(sentence))
@@ -391,7 +437,8 @@ def print_results(results: StudyResults, console: Console) -> None:
         console.print(Text(genome_sentence(results), style="bold red"))
 
 
-def _rich(table: Table, simulated: bool) -> RichTable:
+def _rich(table: Table) -> RichTable:
+    simulated = table.caption.startswith(SIMULATED)
     kept = [
         column
         for column, name in enumerate(table.header)

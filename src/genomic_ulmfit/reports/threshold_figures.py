@@ -237,7 +237,7 @@ def calibration(results: StudyResults, predictions: Predictions) -> Picture:
                         clip_on=False,
                     )
             _make_square(panel)
-            panel.set_title(textwrap.fill(model_label(model, results["genome"]), 23), loc="left")
+            panel.set_title(textwrap.fill(model_label(model, results), 23), loc="left")
         for panel in panels.flat[len(models) :]:
             panel.set_visible(False)
         for panel in panels[-1]:
@@ -256,7 +256,7 @@ def calibration(results: StudyResults, predictions: Predictions) -> Picture:
         ),
         alt=(
             "Share of true promoters against predicted probability in ten bins, for "
-            + ", ".join(model_label(model, results["genome"]) for model in models)
+            + ", ".join(model_label(model, results) for model in models)
             + ". A calibrated model lies on the diagonal."
         ),
         handles=[
@@ -299,7 +299,7 @@ def _model_handles(results: StudyResults, predictions: Predictions) -> list[Line
     handles = []
     for model in sorted({model for model, _ in predictions}, key=model_rank):
         colour, dashes = model_style(model)
-        label = model_label(model, results["genome"])
+        label = model_label(model, results)
         handles.append(Line2D([], [], color=colour, ls=dashes, label=label))
     return handles
 
@@ -330,7 +330,7 @@ def _areas_in_words(
     parts = []
     for protocol in _protocols_in(results, predictions):
         areas = [
-            f"{model_label(summary['model'], results['genome'])} {number(summary[metric]['mean'])}"
+            f"{model_label(summary['model'], results)} {number(summary[metric]['mean'])}"
             for summary in summaries
             if summary["protocol"] == protocol and (summary["model"], protocol) in predictions
         ]

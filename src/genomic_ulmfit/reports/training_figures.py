@@ -10,7 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from genomic_ulmfit.reports.labels import model_label, model_rank, number, protocol_label
+from genomic_ulmfit.reports.labels import (
+    language_model,
+    model_label,
+    model_rank,
+    number,
+    protocol_label,
+    text_of,
+)
 from genomic_ulmfit.reports.picture import (
     BLUE,
     DASH_DOT,
@@ -66,7 +73,7 @@ def training_curves(results: StudyResults) -> Picture:
                     accuracies, curve, "valid_accuracy", color=colour, marker="o", ms=2.5, lw=1.1
                 )
             _mark_stages((losses, accuracies), own[0], numbers)
-            label = textwrap.fill(model_label(model, results["genome"]), 22)
+            label = textwrap.fill(model_label(model, results), 22)
             losses.set_title(label, loc="left", pad=14)
             accuracies.set_xlabel("epochs")
             accuracies.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
@@ -154,18 +161,19 @@ def _ends_in_words(results: StudyResults, models: Sequence[str]) -> str:
         logged = [_logged(curve, "valid_accuracy")[1] for curve in curves]
         ends = [values[-1] for values in logged if values]
         if ends:
-            label = model_label(model, results["genome"])
+            label = model_label(model, results)
             parts.append(f"{label} {number(min(ends))} to {number(max(ends))}")
     return "; ".join(parts) or "none logged"
 
 
-def language_model_curve(results: StudyResults) -> Picture:
-    """Draw the language model's loss against tokens read, with what needs no network as lines.
+def language_model_curve(results: StudyResults, row: str = "e_coli") -> Picture:
+    """Draw a language model's loss against tokens read, with what needs no network as lines.
 
     Parameters
     ----------
     results : StudyResults
-        With a language model.
+    row : str
+        The row that starts from the language model.
 
     Returns
     -------
@@ -174,11 +182,12 @@ def language_model_curve(results: StudyResults) -> Picture:
     Raises
     ------
     ValueError
-        If the results have no language model.
+        If the results have no such language model.
     """
-    facts = results["language_model"]
+    facts = language_model(row, results)
     if facts is None:
-        raise ValueError("results: no language model to draw.")
+        raise ValueError(f"results: no language model {row!r} to draw.")
+    read = text_of(facts)
     # The results hold the same loss in both units, and so how many bases a token adds.
     nats_per_bit = facts["loss"] / facts["bits_per_base"]
     references = [("informed random", facts["informed_random_bits_per_base"])]
@@ -223,10 +232,10 @@ def language_model_curve(results: StudyResults) -> Picture:
     return finish(
         figure,
         results,
-        name="language_model",
-        title=f"Language model of {results['genome']['name']}: loss on sequence it has not read",
+        name=f"language_model_{row}",
+        title=f"Language model of {read['name']}: loss on sequence it has not read",
         caption=(
-            f"One run (n = 1), {facts['epochs']} epochs, {facts['tokens'] / 1e6:,.1f} million "
+            f"One run (n = 1), {facts['epochs']:g} epochs, {facts['tokens'] / 1e6:,.1f} million "
             f"tokens; ends at {number(facts['loss'])} nats per token, "
             f"{number(facts['bits_per_base'])} bits per base. Losses above the frame are cut off."
         ),
@@ -237,6 +246,7 @@ def language_model_curve(results: StudyResults) -> Picture:
             + "."
         ),
         handles=handles,
+        genome=read,
     )
 
 

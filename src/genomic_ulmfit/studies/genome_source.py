@@ -56,7 +56,7 @@ def find_genome(
     if simulated:
         if genome is not None:
             raise InputError("--simulated: cannot go together with --genome; give one of them.")
-        path = folder / "simulated.gbk"
+        path = folder / f"simulated-{seed}.gbk"
         if not path.exists():
             write_genbank(simulate_genome(seed=seed), path)
         return GenomeSource(path, "simulated")

@@ -1,76 +1,48 @@
-"""The seed's three-model table, with baselines, intervals and a split that does not leak.
-
-Every cell (protocol, model, seed) is written to a file of its own when it is done, so that an
-interrupted study goes on where it stopped.
-"""
+"""The seed's three-model table, with baselines, intervals and a split that does not leak."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 import genomic_ulmfit
-from genomic_ulmfit.data.promoters import promoter_table
-from genomic_ulmfit.data.splits import Leakage, leakage, split_seed, split_strict
-from genomic_ulmfit.dna.genome import Genome
+from genomic_ulmfit.data.splits import Leakage, leakage
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.evaluation.baselines import BASELINES
-from genomic_ulmfit.evaluation.metrics import (
-    evaluate_predictions,
-    paired_bootstrap_difference,
-    paired_difference,
-)
+from genomic_ulmfit.evaluation.metrics import paired_bootstrap_difference, paired_difference
 from genomic_ulmfit.files import file_sha256, require_writable, write_json
 from genomic_ulmfit.models.config import preset as preset_config
-from genomic_ulmfit.models.prediction import predict_probabilities
-from genomic_ulmfit.models.store import load_language_model
+from genomic_ulmfit.models.precision import best_precision
 from genomic_ulmfit.reports.report import write_report
-from genomic_ulmfit.reports.results import Comparison, StudyResults, json_ready, summarise
+from genomic_ulmfit.reports.results import (
+    Comparison,
+    StudyResults,
+    json_ready,
+    summarise,
+)
+from genomic_ulmfit.studies.cells import NETWORKS, PROTOCOLS, Cell, Tables, run_cell
+from genomic_ulmfit.studies.encoders import (
+    Encoders,
+    choose_encoders,
+    language_model_facts,
+    trained_encoder,
+)
 from genomic_ulmfit.studies.genome_source import GenomeSource
-from genomic_ulmfit.training.finetuning import fine_tune
-from genomic_ulmfit.training.finetuning_job import (
-    classifier_config,
-    encode_all,
-    recipe_for,
-    targets_of,
-)
-from genomic_ulmfit.training.pretraining import CHECKPOINT
-from genomic_ulmfit.training.pretraining_job import (
-    INFORMED_RANDOM,
-    PretrainingResult,
-    pretrain_genomes,
-    read_pretraining_result,
-)
 
-PROTOCOLS: dict[str, Callable[..., pd.DataFrame]] = {"strict": split_strict, "seed": split_seed}
-
-
-@dataclass(frozen=True)
-class Network:
-    """How one of the network rows is trained: from the encoder or not, under which head."""
-
-    pretrained: bool
-    head: str
-
-
-NETWORKS = {
-    "naive": Network(pretrained=False, head="position"),
-    "e_coli": Network(pretrained=True, head="position"),
-    "e_coli_seed_head": Network(pretrained=True, head="pooling"),
-}
 COMPARED = (
+    ("ensemble", "e_coli"),
+    ("ensemble", "naive"),
+    ("ensemble", "onehot_lr"),
+    ("ensemble", "cnn"),
     ("e_coli", "naive"),
     ("e_coli", "onehot_lr"),
     ("e_coli", "cnn"),
@@ -79,17 +51,7 @@ COMPARED = (
 )
 COMPARED_METRICS = ("accuracy", "mcc")
 
-
-@dataclass(frozen=True)
-class _Cell:
-    """One trained model on one split."""
-
-    protocol: str
-    model: str
-    seed: int
-
-    def path(self, out: Path) -> Path:
-        return out / "cells" / self.protocol / f"{self.model}-{self.seed}.json"
+QUICK_MODELS = (*BASELINES, "naive", "e_coli", "ensemble")
 
 
 def reproduce(
@@ -97,8 +59,11 @@ def reproduce(
     out: str | Path,
     *,
     preset: str = "small",
-    n_seeds: int = 3,
+    n_seeds: int | None = None,
     first_seed: int = 0,
+    quick: bool = False,
+    pretrain: bool = False,
+    ensemble: str | Path | None = None,
     command: str = "",
     say: Callable[[str], None] = print,
     progress: bool = True,
@@ -110,11 +75,18 @@ def reproduce(
     source : GenomeSource
         Annotated genome.
     out : path-like
-        Folder for everything: the encoder, one file per cell, results, tables, figures, report.
+        Folder for everything: an encoder trained on the genome, one file per cell, results,
+        tables, figures, report.
     preset : {"tiny", "small", "paper"}
-    n_seeds : int
-        Each seed gives another split, other negatives and other trainings.
+    n_seeds : int, optional
+        Each seed gives another split, other negatives and other trainings. 3 if not given, 1
+        if `quick`.
     first_seed : int
+    quick : bool
+        Strict protocol only, without the seed's head, and pretrained networks train their head
+        alone.
+    pretrain, ensemble
+        As in `choose_encoders`.
     command : str
         What the user typed, for the report.
     say : callable
@@ -130,52 +102,87 @@ def reproduce(
     Raises
     ------
     InputError
-        If `out` holds a study with other settings, or the genome cannot be used.
+        If `out` holds a study with other settings, or the genome or encoder cannot be used.
     """
     out = Path(out)
     require_writable(out)
     preset_config(preset)
+    if n_seeds is None:
+        n_seeds = 1 if quick else 3
     if n_seeds < 1:
         raise InputError(f"--seeds: got {n_seeds}, allowed is 1 or more.")
     seeds = list(range(first_seed, first_seed + n_seeds))
     genome = read_genome(source.path)
     genome.require_genes()
     sha256 = file_sha256(source.path)
-    _check_settings(out, {"preset": preset, "genome_sha256": sha256})
+    chosen = choose_encoders(
+        genome, sha256, preset, quick=quick, pretrain=pretrain, ensemble=ensemble
+    )
+    precision = _settle(
+        out,
+        {
+            "preset": preset,
+            "genome_sha256": sha256,
+            "quick": quick,
+            "encoders": _names_of(chosen),
+        },
+    )
 
-    encoder_folder = out / "encoder"
-    pretraining = _pretrain(source, encoder_folder, preset, first_seed, say, progress)
-    # Probed once: a rerun under another load must not come to another answer halfway.
-    precision = pretraining.training["precision"]
-    tables = _Tables(genome)
-    cells = [
-        _Cell(protocol, model, seed)
-        for protocol in PROTOCOLS
-        for seed in seeds
-        for model in (*BASELINES, *NETWORKS)
+    encoders = {
+        row: encoder
+        or trained_encoder(source, out / "encoder", preset, first_seed, precision, say, progress)
+        for row, encoder in chosen.items()
+    }
+    language_models = [
+        language_model_facts(row, encoder, genome, sha256) for row, encoder in encoders.items()
     ]
-    done: dict[_Cell, dict[str, Any]] = {}
+    for facts in language_models:
+        say(
+            f"{facts['name']}: starts from {facts['encoder']}, {facts['bits_per_base']:.4f} bits "
+            "per base of held-out sequence"
+        )
+    if "ensemble" not in encoders:
+        say(f"no ensemble rows: no ensemble encoder of preset {preset} is at hand (--ensemble)")
+    protocols = ["strict"] if quick else list(PROTOCOLS)
+    models = [
+        model
+        for model in (*BASELINES, *NETWORKS)
+        if (model in BASELINES or NETWORKS[model].encoder in (None, *encoders))
+        and (model in QUICK_MODELS or not quick)
+    ]
+    tables = Tables(genome)
+    cells = [
+        Cell(protocol, model, seed) for protocol in protocols for seed in seeds for model in models
+    ]
+    done: dict[Cell, dict[str, Any]] = {}
     for number, cell in enumerate(cells, start=1):
         path = cell.path(out)
         if path.exists():
             done[cell] = json.loads(path.read_text(encoding="utf-8"))
         else:
-            say(f"{number}/{len(cells)}: {cell.model}, protocol {cell.protocol}, seed {cell.seed}")
-            table = tables.of(cell.protocol, cell.seed)
-            done[cell] = _run(cell, table, encoder_folder, preset, precision, progress)
+            say(f"{number}/{len(cells)}: {cell}")
+            network = NETWORKS.get(cell.model)
+            done[cell] = run_cell(
+                cell,
+                tables.of(cell.protocol, cell.seed),
+                encoders[network.encoder] if network and network.encoder else None,
+                preset=preset,
+                precision=precision,
+                quick=quick,
+                progress=progress,
+            )
             write_json(path, done[cell])
-        say(
-            f"{number}/{len(cells)}: {cell.model}, protocol {cell.protocol}, seed {cell.seed}: "
-            f"accuracy {done[cell]['row']['accuracy']:.4f}"
-        )
+        say(f"{number}/{len(cells)}: {cell}: accuracy {done[cell]['row']['accuracy']:.4f}")
 
     rows = [result["row"] for result in done.values()]
     results: StudyResults = {
-        "title": "Promoters and other DNA: what language-model pretraining buys",
+        "title": "Promoters and other DNA: what language-model pretraining buys"
+        + (" (quick run)" if quick else ""),
         "command": command,
         "version": genomic_ulmfit.__version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "preset": preset,
+        "quick": quick,
         "seeds": seeds,
         "genome": {
             "name": genome.name,
@@ -195,18 +202,12 @@ def reproduce(
         },
         "rows": rows,
         "summary": summarise(rows),
-        "comparisons": list(_comparisons(done, seeds)),
+        "comparisons": list(_comparisons(done, protocols, models, seeds)),
         "leakage": {
             protocol: _leakage_facts(leakage(tables.of(protocol, seeds[0])))
-            for protocol in PROTOCOLS
+            for protocol in protocols
         },
-        "language_model": {
-            "name": "e_coli",
-            "epochs": pretraining.training["recipe"]["epochs"],
-            **pretraining.report.to_dict(),  # type: ignore[typeddict-item]
-            "informed_random_bits_per_base": INFORMED_RANDOM,
-            "markov_bits_per_base": pretraining.training["markov_bits_per_base"],
-        },
+        "language_models": language_models,
         "curves": [
             {
                 "model": cell.model,
@@ -220,132 +221,49 @@ def reproduce(
         "notes": [
             *genome.notes,
             *tables.of("strict", seeds[0]).attrs["notes"],
-            "The language model has read the genome, test windows included, but without labels "
-            "and except for its held-out regions.",
-            "Each seed draws its own split, negatives, weights and batches; the language model "
-            "is trained once.",
+            "Each seed draws its own split, negatives, weights and batches; a language model is "
+            "trained once and is the same for all.",
         ],
     }
     predictions = {
         (model, protocol): [
             (
-                np.array(done[_Cell(protocol, model, seed)]["labels"]),
-                np.array(done[_Cell(protocol, model, seed)]["probabilities"]),
+                np.array(done[Cell(protocol, model, seed)]["labels"]),
+                np.array(done[Cell(protocol, model, seed)]["probabilities"]),
             )
             for seed in seeds
         ]
-        for protocol in PROTOCOLS
-        for model in (*BASELINES, *NETWORKS)
+        for protocol in protocols
+        for model in models
     }
     results = json_ready(results)
     write_report(results, predictions, out)
     return results
 
 
-class _Tables:
-    """Labelled tables, one per protocol and seed, made when first asked for."""
-
-    def __init__(self, genome: Genome) -> None:
-        self.genome = genome
-        self.tables: dict[tuple[str, int], pd.DataFrame] = {}
-
-    def of(self, protocol: str, seed: int) -> pd.DataFrame:
-        key = (protocol, seed)
-        if key not in self.tables:
-            windows = promoter_table(self.genome, seed=seed)
-            self.tables[key] = PROTOCOLS[protocol](windows, seed=seed)
-        return self.tables[key]
-
-
-def _pretrain(
-    source: GenomeSource,
-    folder: Path,
-    preset: str,
-    seed: int,
-    say: Callable[[str], None],
-    progress: bool,
-) -> PretrainingResult:
-    if not (folder / "config.json").exists():
-        say("language model of the genome")
-        pretrain_genomes(
-            [source.path],
-            folder,
-            preset=preset,
-            seed=seed,
-            resume=(folder / CHECKPOINT).exists(),
-            progress=progress,
-        )
-    result = read_pretraining_result(folder)
-    say(
-        f"language model: {result.report.bits_per_base:.4f} bits per base; best Markov model "
-        f"{result.best_markov[1]:.4f}"
-    )
-    return result
-
-
-def _run(
-    cell: _Cell,
-    table: pd.DataFrame,
-    encoder_folder: Path,
-    preset: str,
-    precision: str,
-    progress: bool,
-) -> dict[str, Any]:
-    """Train and test one cell."""
-    train, valid, test = (table[table["split"] == s] for s in ("train", "valid", "test"))
-    start = time.perf_counter()
-    curve: list[dict[str, Any]] = []
-    if cell.model in BASELINES:
-        baseline = BASELINES[cell.model](cell.seed)
-        baseline.fit(train["sequence"].tolist(), train["label"].tolist())
-        probabilities = baseline.predict_proba(test["sequence"].tolist())
-        labels = test["label"].to_numpy()
-    else:
-        network = NETWORKS[cell.model]
-        encoder = load_language_model(encoder_folder) if network.pretrained else None
-        codes = encode_all(train)
-        config = classifier_config(
-            codes, train["label"].to_numpy(), preset_config(preset), network.head
-        )
-        model, curve = fine_tune(
-            codes,
-            targets_of(train["label"], config),
-            config,
-            recipe_for(encoder),
-            encoder=encoder,
-            valid=(encode_all(valid), targets_of(valid["label"], config)),
-            seed=cell.seed,
-            precision=precision,
-            progress=progress,
-        )
-        probabilities = predict_probabilities(model, encode_all(test), precision=precision)
-        labels = targets_of(test["label"], config)
-    seconds = time.perf_counter() - start
-    scores = evaluate_predictions(labels, probabilities, ("other", "promoter"))
-    metrics = ("accuracy", "precision", "recall", "specificity", "mcc", "auroc", "auprc")
-    return json_ready(
-        {
-            "row": {
-                "model": cell.model,
-                "protocol": cell.protocol,
-                "seed": cell.seed,
-                **{name: getattr(scores, name).value for name in metrics},
-                "n_test": scores.n,
-                "seconds": round(seconds, 1),
-            },
-            "curve": curve,
-            "labels": np.asarray(labels).tolist(),
-            "probabilities": np.asarray(probabilities)[:, 1].round(6).tolist(),
+def _names_of(encoders: Encoders) -> dict[str, dict[str, str | None]]:
+    return {
+        row: {
+            "name": "trained on the genome" if encoder is None else encoder.name,
+            "sha256": None if encoder is None else encoder.sha256,
         }
-    )
+        for row, encoder in encoders.items()
+    }
 
 
-def _comparisons(done: dict[_Cell, dict[str, Any]], seeds: list[int]) -> Iterator[Comparison]:
+def _comparisons(
+    done: dict[Cell, dict[str, Any]],
+    protocols: Sequence[str],
+    models: Sequence[str],
+    seeds: Sequence[int],
+) -> Iterator[Comparison]:
     """Compare models over seeds, and over test sequences."""
-    for protocol in PROTOCOLS:
+    for protocol in protocols:
         for a, b in COMPARED:
-            left = [done[_Cell(protocol, a, seed)] for seed in seeds]
-            right = [done[_Cell(protocol, b, seed)] for seed in seeds]
+            if a not in models or b not in models:
+                continue
+            left = [done[Cell(protocol, a, seed)] for seed in seeds]
+            right = [done[Cell(protocol, b, seed)] for seed in seeds]
             for metric in COMPARED_METRICS:
                 over_sequences = paired_bootstrap_difference(
                     [np.array(one["labels"]) for one in left],
@@ -386,19 +304,26 @@ def _leakage_facts(measured: Leakage) -> dict[str, Any]:
     }
 
 
-def _check_settings(out: Path, settings: dict[str, Any]) -> None:
-    """Note the study's settings in `out`, or refuse to mix it with another."""
+def _settle(out: Path, settings: dict[str, Any]) -> str:
+    """Note the study's settings in `out`, or refuse to mix it with another.
+
+    Returns
+    -------
+    str
+        The precision to compute in. It is probed once: a study that goes on elsewhere must not
+        come to another arithmetic halfway.
+    """
     path = out / "study.json"
-    if path.exists():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found != settings:
-            differing = [name for name in settings if found.get(name) != settings[name]]
-            raise InputError(
-                f"--out: {out} holds a study with another {' and '.join(differing)}; name another "
-                "folder, or repeat the command that began it."
-            )
-    else:
-        write_json(path, settings)
+    if not path.exists():
+        write_json(path, {**settings, "precision": best_precision()})
+    found = json.loads(path.read_text(encoding="utf-8"))
+    differing = [name for name in settings if found.get(name) != settings[name]]
+    if differing:
+        raise InputError(
+            f"--out: {out} holds a study with another {' and '.join(differing)}; name another "
+            "folder, or repeat the command that began it."
+        )
+    return str(found["precision"])
 
 
 def _processor() -> str:

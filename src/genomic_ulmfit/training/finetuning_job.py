@@ -18,15 +18,55 @@ from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
 from genomic_ulmfit.models.config import EncoderConfig
 from genomic_ulmfit.models.config import preset as preset_config
 from genomic_ulmfit.models.language_model import LanguageModel
-from genomic_ulmfit.models.store import load_language_model, save_classifier
+from genomic_ulmfit.models.pretrained import DEFAULT, encoder_folder
+from genomic_ulmfit.models.store import load_language_model, read_config, save_classifier
 from genomic_ulmfit.training.finetuning import NAIVE, PRETRAINED, FineTuningRecipe, fine_tune
 
+DEFAULT_PRESET = "small"
+"""Size of a network that starts from random weights, where none is asked for."""
 
-def load_encoder(encoder: str | Path | None) -> LanguageModel | None:
-    """Return the language model in a folder; None for None and for "none"."""
+
+def choose_encoder(encoder: str | Path | None, preset: str | None) -> Path | None:
+    """Return the folder of the language model that a classifier starts from.
+
+    Parameters
+    ----------
+    encoder : path-like, "auto", "none" or None
+        Name of a shipped encoder, or a folder. "auto" is the shipped `DEFAULT`, unless `preset`
+        asks for a network of a certain size.
+    preset : str or None
+        Size of a network that starts from random weights.
+
+    Returns
+    -------
+    pathlib.Path or None
+        None for random weights.
+
+    Raises
+    ------
+    InputError
+        If there is no such encoder, or a size is asked for beside one, which has its own.
+    """
+    if str(encoder) == "auto":
+        encoder = DEFAULT if preset is None else None
     if encoder is None or str(encoder) == "none":
         return None
-    return load_language_model(encoder)
+    if preset is not None:
+        raise InputError(
+            f"--preset: got {preset} beside the encoder {encoder}, which has a size of its own; "
+            "leave one of them out."
+        )
+    return encoder_folder(encoder)
+
+
+def load_start(
+    folder: Path | None, preset: str | None
+) -> tuple[LanguageModel | None, EncoderConfig]:
+    """Return what `choose_encoder` chose, loaded, and the shape of the network to train."""
+    if folder is None:
+        return None, preset_config(preset or DEFAULT_PRESET)
+    start = load_language_model(folder)
+    return start, start.encoder.config
 
 
 def classifier_config(
@@ -98,8 +138,8 @@ def train_classifier(
     table_path: str | Path,
     out: str | Path,
     *,
-    encoder: str | Path | None = None,
-    preset: str = "small",
+    encoder: str | Path | None = "auto",
+    preset: str | None = None,
     head: str = "auto",
     epochs: int | None = None,
     seed: int = 0,
@@ -116,10 +156,8 @@ def train_classifier(
         one, every row is learnt from.
     out : path-like
         Model folder to write.
-    encoder : path-like, "none" or None
-        Language-model folder to start from.
-    preset : str
-        Size where there is no encoder.
+    encoder, preset
+        As in `choose_encoder`.
     head : {"auto", "position", "pooling"}
     epochs : int, optional
         Of the last stage.
@@ -136,8 +174,8 @@ def train_classifier(
     require_writable(out)
     if (out / "config.json").exists():
         raise InputError(f"--out: {out} holds a finished model already; name another folder.")
-    start = load_encoder(encoder)
-    architecture = start.encoder.config if start else preset_config(preset)
+    folder = choose_encoder(encoder, preset)
+    start, architecture = load_start(folder, preset)
     table = read_labelled(table_path, min_length=architecture.tokenizer.k, require_classes=True)
     train = table[table["split"] == "train"] if "split" in table else table
     if train["label"].nunique() < 2:
@@ -164,7 +202,8 @@ def train_classifier(
         "table": {"file": Path(table_path).name, "sha256": file_sha256(table_path)},
         "n_train": len(train),
         "classes": {str(k): int(v) for k, v in train["label"].value_counts().items()},
-        "encoder": None if start is None else Path(str(encoder)).name,
+        "encoder": None if folder is None else folder.resolve().name,
+        "encoder_sha256": None if folder is None else read_config(folder)["sha256"],
         "recipe": {**recipe.__dict__, "stages": [stage.__dict__ for stage in recipe.stages]},
         "seed": seed,
         "curve": curve,
@@ -190,6 +229,11 @@ def _card(model: Classifier, training: dict[str, Any]) -> str:
         f"{s['epochs']} epochs at {s['learning_rate']:g}"
         for s in training["recipe"]["stages"]
     )
+    encoder = (
+        f"{training['encoder']} (sha256 `{training['encoder_sha256']}`)"
+        if training["encoder"]
+        else "none (random weights)"
+    )
     last = training["curve"][-1]
     watched = (
         "No validation rows were given."
@@ -205,7 +249,7 @@ def _card(model: Classifier, training: dict[str, Any]) -> str:
 {classes}
 
 ## Recipe
-Encoder: {training["encoder"] or "none (random weights)"}; seed {training["seed"]}.
+Encoder: {encoder}; seed {training["seed"]}.
 
 {stages}
 

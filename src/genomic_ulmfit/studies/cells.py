@@ -1,0 +1,165 @@
+"""One cell of the study: a model trained on one split with one seed, and tested.
+
+Every cell is written to a file of its own when it is done, so that an interrupted study goes on
+where it stopped, and several processes can share one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from genomic_ulmfit.data.promoters import promoter_table
+from genomic_ulmfit.data.splits import split_seed, split_strict
+from genomic_ulmfit.dna.genome import Genome
+from genomic_ulmfit.evaluation.baselines import BASELINES
+from genomic_ulmfit.evaluation.metrics import evaluate_predictions
+from genomic_ulmfit.models.config import preset as preset_config
+from genomic_ulmfit.models.prediction import predict_probabilities
+from genomic_ulmfit.models.pretrained import PretrainedEncoder
+from genomic_ulmfit.models.store import load_language_model
+from genomic_ulmfit.reports.results import METRICS, json_ready
+from genomic_ulmfit.training.finetuning import fine_tune
+from genomic_ulmfit.training.finetuning_job import (
+    classifier_config,
+    encode_all,
+    recipe_for,
+    targets_of,
+)
+
+PROTOCOLS: dict[str, Callable[..., pd.DataFrame]] = {"strict": split_strict, "seed": split_seed}
+
+
+@dataclass(frozen=True)
+class Network:
+    """How one of the network rows is trained: from whose encoder (None: none), which head."""
+
+    encoder: str | None
+    head: str
+
+
+NETWORKS = {
+    "naive": Network(None, "position"),
+    "e_coli": Network("e_coli", "position"),
+    "e_coli_seed_head": Network("e_coli", "pooling"),
+    "ensemble": Network("ensemble", "position"),
+    "ensemble_seed_head": Network("ensemble", "pooling"),
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One trained model on one split."""
+
+    protocol: str
+    model: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.model}, protocol {self.protocol}, seed {self.seed}"
+
+    def path(self, out: Path) -> Path:
+        """Return where its result is kept."""
+        return out / "cells" / self.protocol / f"{self.model}-{self.seed}.json"
+
+
+class Tables:
+    """Labelled tables, one per protocol and seed, made when first asked for."""
+
+    def __init__(self, genome: Genome) -> None:
+        self.genome = genome
+        self.tables: dict[tuple[str, int], pd.DataFrame] = {}
+
+    def of(self, protocol: str, seed: int) -> pd.DataFrame:
+        """Return the table of a protocol and seed, with its split."""
+        key = (protocol, seed)
+        if key not in self.tables:
+            windows = promoter_table(self.genome, seed=seed)
+            self.tables[key] = PROTOCOLS[protocol](windows, seed=seed)
+        return self.tables[key]
+
+
+def run_cell(
+    cell: Cell,
+    table: pd.DataFrame,
+    encoder: PretrainedEncoder | None,
+    *,
+    preset: str,
+    precision: str,
+    quick: bool = False,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Train and test one cell.
+
+    Parameters
+    ----------
+    cell : Cell
+    table : pandas.DataFrame
+        Labelled windows with the cell's split.
+    encoder : PretrainedEncoder or None
+        What a network starts from.
+    preset : str
+        Size of the network.
+    precision : {"bf16", "fp32"}
+    quick : bool
+        Train a pretrained network's head alone and leave its encoder as it is.
+    progress : bool
+
+    Returns
+    -------
+    dict
+        ``row``, ``curve``, and the test part's ``labels`` and ``probabilities``, JSON-able.
+    """
+    train, valid, test = (table[table["split"] == s] for s in ("train", "valid", "test"))
+    start = time.perf_counter()
+    curve: list[dict[str, Any]] = []
+    if cell.model in BASELINES:
+        baseline = BASELINES[cell.model](cell.seed)
+        baseline.fit(train["sequence"].tolist(), train["label"].tolist())
+        probabilities = baseline.predict_proba(test["sequence"].tolist())
+        labels = test["label"].to_numpy()
+    else:
+        language_model = None if encoder is None else load_language_model(encoder.folder)
+        recipe = recipe_for(language_model)
+        if quick and language_model is not None:
+            recipe = replace(recipe, stages=tuple(s for s in recipe.stages if s.layers == 0))
+        codes = encode_all(train)
+        config = classifier_config(
+            codes, train["label"].to_numpy(), preset_config(preset), NETWORKS[cell.model].head
+        )
+        model, curve = fine_tune(
+            codes,
+            targets_of(train["label"], config),
+            config,
+            recipe,
+            encoder=language_model,
+            valid=(encode_all(valid), targets_of(valid["label"], config)),
+            seed=cell.seed,
+            precision=precision,
+            progress=progress,
+        )
+        probabilities = predict_probabilities(model, encode_all(test), precision=precision)
+        labels = targets_of(test["label"], config)
+    seconds = time.perf_counter() - start
+    scores = evaluate_predictions(labels, probabilities, ("other", "promoter"))
+    return json_ready(
+        {
+            "row": {
+                "model": cell.model,
+                "protocol": cell.protocol,
+                "seed": cell.seed,
+                **{name: getattr(scores, name).value for name in METRICS},
+                "n_test": scores.n,
+                "seconds": round(seconds, 1),
+            },
+            "curve": curve,
+            "labels": np.asarray(labels).tolist(),
+            "probabilities": np.asarray(probabilities)[:, 1].round(6).tolist(),
+        }
+    )
