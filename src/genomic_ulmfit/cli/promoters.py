@@ -17,6 +17,22 @@ if TYPE_CHECKING:
     from genomic_ulmfit.data.splits import HeldOut, Leakage
 
 
+class FramingName(StrEnum):
+    """What windows are cut around, and from where to where."""
+
+    ANCHORED = "anchored"
+    UPSTREAM = "upstream"
+    TSS = "tss"
+
+
+class NegativeKind(StrEnum):
+    """Where windows come from that are no promoters."""
+
+    CDS = "cds"
+    INTERGENIC = "intergenic"
+    SHUFFLED = "shuffled"
+
+
 class Protocol(StrEnum):
     """How sequences are divided into train, valid and test."""
 
@@ -30,13 +46,36 @@ def promoters(
         typer.Argument(metavar="GENOME", help="Annotated genome: GenBank, plain or gzipped."),
     ],
     out: Annotated[Path, typer.Option(help="CSV to write; gzipped if it ends in .gz.")],
-    upstream: Annotated[int, typer.Option(help="Bases before the start codon.")] = 100,
-    downstream: Annotated[
-        int,
+    framing: Annotated[
+        FramingName,
         typer.Option(
-            help="Bases from the start codon on; a negative number ends the window before it."
+            help="anchored: -100..+50 of the start codon; upstream: -100..-12, without start "
+            "codon and Shine-Dalgarno sequence; tss: -60..+20 of a TSS."
         ),
-    ] = 50,
+    ] = FramingName.ANCHORED,
+    upstream: Annotated[
+        int | None,
+        typer.Option(help="Bases before the start codon or TSS.", show_default="the framing's"),
+    ] = None,
+    downstream: Annotated[
+        int | None,
+        typer.Option(
+            help="Bases from there on; a negative number ends the window before it.",
+            show_default="the framing's",
+        ),
+    ] = None,
+    tss: Annotated[
+        Path | None,
+        typer.Option(help="BED of transcription start sites with strands, for --framing tss."),
+    ] = None,
+    negatives: Annotated[
+        NegativeKind | None,
+        typer.Option(
+            help="For --framing tss: windows inside CDS, between them, or the promoters with "
+            "their dinucleotides shuffled.",
+            show_default="cds",
+        ),
+    ] = None,
     protocol: Annotated[
         Protocol,
         typer.Option(help="strict keeps homologous sequences together; seed does not and leaks."),
@@ -45,42 +84,66 @@ def promoters(
 ) -> None:
     """Cut promoter windows and other windows from a genome and divide them.
 
-    A promoter (label 1) is the window around the start of a CDS, read along
-    its strand; the other class (label 0) is one window of the same length
-    from inside each CDS that has room.
+    A promoter (label 1) is the window around the start of a CDS, or around a
+    transcription start site (TSS), read along its strand. The other class
+    (label 0) is one window of the same length from inside each CDS that has
+    room; with --framing tss as many as there are promoters, from where
+    --negatives says.
 
       genomic-ulmfit data promoters NC_000913.3.gbk.gz --out promoters.csv
 
+      genomic-ulmfit data promoters NC_000913.3.gbk.gz --out tss.csv
+      --framing tss --tss sites.bed --negatives intergenic
+
     Writes a CSV with the columns id, sequence, label, contig,
-    contig_length, start, end (0-based, half-open), strand, gene, split
-    (train, valid or test) and cluster. Prints how many sequences of each
-    class are in each split, and how many held-out ones share a 15-mer
+    contig_length, start, end (0-based, half-open), strand, gene, framing,
+    split (train, valid or test) and cluster. Prints how many sequences of
+    each class are in each split, and how many held-out ones share a 15-mer
     (either strand) or a position with train: none under the protocol
     strict, which puts whole homology clusters to one side; many under the
     protocol seed, printed for comparison, which draws test and validation
-    from a maximal independent set and leaves their homologues in train.
+    from a maximal independent set and leaves their homologues in train. The
+    seed's protocol is for windows at gene starts.
     """
     from rich.console import Console
 
-    from genomic_ulmfit.data.promoters import promoter_table
+    from genomic_ulmfit.data.promoters import FRAMINGS, promoter_table, tss_table
     from genomic_ulmfit.data.splits import leakage, split_seed, split_strict
     from genomic_ulmfit.data.tables import write_table
     from genomic_ulmfit.dna.readers import read_genome
 
     console = Console(highlight=False)
     notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
-    if out.exists() and genome.exists() and out.samefile(genome):
-        raise InputError(f"--out: {out} is the genome itself. Give another file to write to.")
+    at_tss = framing is FramingName.TSS
+    if at_tss and tss is None:
+        raise InputError("--framing tss: needs --tss, a BED file of transcription start sites.")
+    if at_tss and protocol is Protocol.SEED:
+        raise InputError(
+            "--protocol seed: is for windows at gene starts; use strict with --framing tss."
+        )
+    if not at_tss and (tss is not None or negatives is not None):
+        option = "--tss" if tss is not None else "--negatives"
+        raise InputError(f"{option}: is for --framing tss, but the framing is {framing}.")
+    for given in (genome, tss):
+        if given is not None and out.exists() and given.exists() and out.samefile(given):
+            kind = "the genome itself" if given is genome else "the BED file itself"
+            raise InputError(f"--out: {out} is {kind}. Give another file to write to.")
+    default = FRAMINGS[framing]
+    before = default.upstream if upstream is None else upstream
+    after = default.downstream if downstream is None else downstream
 
     with notes.status("Reading the genome"):
         source = read_genome(genome)
     with notes.status("Cutting and comparing windows"):
-        windows = promoter_table(source, upstream, downstream, seed)
+        if tss is not None:
+            windows = tss_table(source, tss, negatives or NegativeKind.CDS, before, after, seed)
+        else:
+            windows = promoter_table(source, before, after, seed)
         split = split_strict if protocol is Protocol.STRICT else split_seed
         table = split(windows, seed)
         leaks = {f"{protocol} (written)": leakage(table)}
         remarks = [*source.notes, *table.attrs["notes"]]
-        if protocol is Protocol.STRICT:
+        if protocol is Protocol.STRICT and not at_tss:
             try:
                 leaks["seed"] = leakage(split_seed(windows, seed))
             except InputError as error:

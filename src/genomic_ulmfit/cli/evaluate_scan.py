@@ -1,0 +1,103 @@
+"""`genomic-ulmfit evaluate-scan`: do called promoters lie where transcription starts?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def evaluate_scan(
+    calls: Annotated[
+        Path, typer.Argument(metavar="CALLS", help="Called promoters: BED written by scan.")
+    ],
+    truth: Annotated[
+        Path, typer.Argument(metavar="TRUTH", help="Known sites: BED with six columns.")
+    ],
+    tolerance: Annotated[int, typer.Option(help="Bases between a call and its site.")] = 50,
+    truth_name: Annotated[
+        str | None,
+        typer.Option(
+            help="Score only known sites of this name (fourth column), such as test; calls at "
+            "the others are neither right nor wrong.",
+            show_default="all",
+        ),
+    ] = None,
+    regions: Annotated[
+        Path | None, typer.Option(help="BED; look only at what lies in these intervals.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+) -> None:
+    """Score called promoters against known transcription start sites (TSS).
+
+    From the best call down, each takes the nearest site on its strand that
+    lies within the tolerance and has not been taken. Prints precision,
+    recall, F1 and AUPRC (average precision over all scores) with 95 %
+    bootstrap intervals, and how far calls lie from their sites.
+
+    Example:
+
+      genomic-ulmfit evaluate-scan scan/k12.bed tss.bed --tolerance 50
+
+    AUPRC can only see what was called: for the whole curve, scan with a low
+    --threshold.
+    """
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from genomic_ulmfit.dna.bed import read_bed
+    from genomic_ulmfit.evaluation.scan_scores import (
+        METRICS,
+        read_calls,
+        read_truth,
+        score_calls,
+        select,
+    )
+
+    compared = select(
+        read_calls(calls),
+        read_truth(truth),
+        name=truth_name,
+        regions=None if regions is None else read_bed(regions),
+    )
+    scores = score_calls(
+        compared.calls, compared.truth, others=compared.others, tolerance=tolerance, seed=seed
+    )
+    notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    for note in compared.notes:
+        notes.print(f"Note: {note}")
+    if as_json:
+        typer.echo(json.dumps({**scores.to_dict(), "notes": list(compared.notes)}, indent=2))
+        return
+
+    console = Console(highlight=False)
+    shown = Table(
+        title=f"{scores.n_calls:,} calls, {scores.n_truth:,} known sites, ±{tolerance} bases"
+    )
+    for column in ("metric", "value", "95 % interval"):
+        shown.add_column(column, justify="left" if column == "metric" else "right")
+    for name in METRICS:
+        value, low, high = getattr(scores, name)
+        shown.add_row(
+            name,
+            "not defined" if value is None else f"{value:.4f}",
+            "" if low is None else f"{low:.4f} to {high:.4f}",
+        )
+    console.print(shown)
+    console.print(f"right: {scores.n_right:,}; left out: {scores.n_left_out:,}")
+    if scores.best_f1 is not None:
+        console.print(f"best F1 over all thresholds: {scores.best_f1:.4f}")
+    if scores.distances:
+        histogram = Table(title="Bases from site to call, downstream positive")
+        histogram.add_column("distance", justify="right")
+        histogram.add_column("calls", justify="right")
+        histogram.add_column("")
+        bins = scores.histogram()
+        most = max(count for _, _, count in bins)
+        for first, last, count in bins:
+            histogram.add_row(f"{first} to {last}", f"{count:,}", "█" * round(30 * count / most))
+        console.print(histogram)

@@ -1,0 +1,88 @@
+"""`genomic-ulmfit learning-curve`: how many labels are enough."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def learning_curve(
+    table: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TABLE",
+            help="Labelled sequences of one length with a split column, as from `genomic-ulmfit "
+            "data promoters`.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for everything the study makes.")],
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Language model to start from, by name or folder; repeat the option for more.",
+            show_default="e-coli",
+        ),
+    ] = None,
+    sizes: Annotated[
+        str, typer.Option(help="Numbers of labels, with commas; all for every training row.")
+    ] = "20,50,100,200,500,1000,3000,all",
+    repeats: Annotated[int, typer.Option(help="Random subsets of each size.")] = 10,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Size of the naive network: tiny, small or paper.",
+            show_default="the first encoder's",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of subsets and trainings.")] = 0,
+) -> None:
+    """Train every model on the same small subsets of a table, and test it.
+
+    Subsets are balanced and nested: the 20 labelled sequences are among the 50.
+    Rows: the network without pretraining, one for each encoder (by the recipe
+    for that many labels), the encoders' probe without an encoder, one-hot and
+    k-mer logistic regression and a small CNN.
+
+    Interrupt it when you like: the same command continues where it stopped, and
+    with more --repeats it adds to what is there.
+
+    Example:
+
+      genomic-ulmfit learning-curve promoters.csv --encoder e-coli
+      --encoder e-coli --out curve
+
+    Writes results.json, table.md, figures/ and report.html into --out, and the
+    encoders' hidden states into features/, which may be deleted.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from genomic_ulmfit.models.pretrained import DEFAULT
+    from genomic_ulmfit.reports.learning_curve import table_rows
+    from genomic_ulmfit.studies.learning_curve import learning_curve as run_study
+
+    notes = Console(stderr=True, highlight=False)
+    try:
+        results = run_study(
+            table,
+            out,
+            encoders=encoder or [DEFAULT],
+            sizes=sizes,
+            repeats=repeats,
+            seed=seed,
+            preset=preset,
+            command=shlex.join(["genomic-ulmfit", *sys.argv[1:]]),
+            say=notes.print,
+        )
+    except KeyboardInterrupt:
+        notes.print("[bold]Stopped.[/] The same command continues where it stopped.")
+        raise typer.Exit(130) from None
+    shown = Table("accuracy", *results["sizes"], title=results["title"], title_justify="left")
+    for row in table_rows(results):
+        shown.add_row(*row)
+    Console(highlight=False).print(shown)
+    notes.print(f"report: {out / 'report.html'}")

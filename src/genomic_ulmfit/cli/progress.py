@@ -1,0 +1,64 @@
+"""How far a long command has come, on standard error."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+import rich.progress
+from rich.console import Console
+
+LINE_EVERY = 60.0
+"""Seconds between lines where there is no terminal to draw a bar on."""
+
+
+class Progress:
+    """A bar on a terminal, or now and then a line in a log.
+
+    Parameters
+    ----------
+    unit : str
+        What is counted.
+    """
+
+    def __init__(self, unit: str) -> None:
+        self.unit = unit
+        self.console = Console(stderr=True, highlight=False)
+        self.bar: rich.progress.Progress | None = None
+        self.line: rich.progress.TaskID | None = None
+        self.last_line = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        if self.console.is_terminal:
+            self.bar = rich.progress.Progress(
+                rich.progress.TextColumn("{task.description}"),
+                rich.progress.BarColumn(),
+                rich.progress.TextColumn("{task.fields[figures]}"),
+                rich.progress.TimeRemainingColumn(),
+                console=self.console,
+                transient=True,
+            )
+            self.bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def __call__(self, what: str, done: int, total: int | None = None) -> None:
+        """Show that `done` of `total` (None: nobody knows) are done."""
+        figures = f"{done:,}" + ("" if total is None else f" of {total:,}") + f" {self.unit}"
+        if self.bar is not None:
+            if self.line is None:
+                self.line = self.bar.add_task(what, total=total, figures=figures)
+            self.bar.update(
+                self.line, description=what, completed=done, total=total, figures=figures
+            )
+        elif time.monotonic() - self.last_line >= LINE_EVERY:
+            self.last_line = time.monotonic()
+            self.console.print(f"{what}: {figures}")

@@ -1,0 +1,139 @@
+"""`genomic-ulmfit scan`: where are the promoters of a genome?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+if TYPE_CHECKING:
+    from genomic_ulmfit.inference.scan import Mode
+
+
+def scan(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Classifier folder written by train.")
+    ],
+    genome: Annotated[
+        Path,
+        typer.Argument(metavar="GENOME", help="FASTA or GenBank, plain or gzip; any contigs."),
+    ],
+    out: Annotated[Path, typer.Option(help="Prefix of the files to write, such as scan/k12.")],
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="Least probability of a call.",
+            show_default="calibrated: 20 calls by chance per Mbp",
+        ),
+    ] = None,
+    anchor: Annotated[
+        int | None,
+        typer.Option(
+            help="Bases of the window before the site it was cut around: 100 for windows of "
+            "-100..+50.",
+            show_default="the model's, else the middle",
+        ),
+    ] = None,
+    step: Annotated[
+        int | None,
+        typer.Option(help="Bases between windows.", show_default="the model's stride, 2"),
+    ] = None,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            help="Bases per window, for models of any length.", show_default="the model's"
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--class", help="Class to scan for.", show_default="the second of two"),
+    ] = None,
+    min_distance: Annotated[
+        int, typer.Option(help="Least bases between calls of one strand; the best one stays.")
+    ] = 50,
+    regions: Annotated[
+        Path | None, typer.Option(help="BED; scan only sites in these intervals.")
+    ] = None,
+    circular: Annotated[
+        bool, typer.Option("--circular", help="All contigs are circular (FASTA cannot say so).")
+    ] = False,
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            help="dense (one pass) or exact (each window by itself; many times slower).",
+            show_default="dense if the model was trained for it",
+        ),
+    ] = None,
+    track: Annotated[str, typer.Option(help="bigwig or bedgraph.")] = "bigwig",
+    seed: Annotated[int, typer.Option(min=0, help="Of the background DNA.")] = 0,
+) -> None:
+    """Score every window of both strands of a genome and call promoters.
+
+    Windows are named by their anchor: the base at which the site lies that
+    the model was trained to find. Without --threshold, made-up DNA with the
+    genome's own dinucleotides is scanned first, and the threshold is set
+    where it would give 20 calls per million bases (both strands together).
+
+    Mode dense reads each strand once, and every window knows what stands
+    before it; mode exact reads each window by itself, as predict does.
+
+    Example:
+
+      genomic-ulmfit scan model genome.gbk --anchor 100 --out scan/genome
+
+    Writes PREFIX.plus.bw and PREFIX.minus.bw (probability at the anchor),
+    PREFIX.bed and PREFIX.gff3 (called promoters: the window, its anchor,
+    score, nearest gene downstream), PREFIX.png (where calls are densest)
+    and PREFIX.json (all settings and counts). A scan that is stopped leaves
+    none of them; start it again.
+    """
+    from rich.console import Console
+
+    from genomic_ulmfit.cli.progress import Progress
+    from genomic_ulmfit.errors import InputError
+    from genomic_ulmfit.inference.scan_job import output_path, scan_genome
+    from genomic_ulmfit.reports.scan_figures import draw_region
+
+    if mode not in (None, "dense", "exact"):
+        raise InputError(f"--mode: got {mode!r}, allowed are dense and exact.")
+    with Progress("bases") as progress:
+        result = scan_genome(
+            model,
+            genome,
+            out,
+            window=window,
+            anchor=anchor,
+            step=step,
+            target=target,
+            mode=cast("Mode | None", mode),
+            threshold=threshold,
+            min_distance=min_distance,
+            track=track,
+            regions=regions,
+            circular=circular,
+            seed=seed,
+            report=progress,
+        )
+    draw_region(result).save_png(output_path(out, ".png"))
+
+    summary = result.summary
+    console = Console(highlight=False, soft_wrap=True)
+    if result.genome.simulated:
+        console.print("[bold yellow]SIMULATED GENOME: these promoters are made up.[/]")
+    chance = summary["threshold"]["expected_calls_by_chance_per_mbp"]
+    calls = summary["calls"]
+    console.print(
+        f"{calls['all']:,} promoters called ({calls['plus']:,} forward, {calls['minus']:,} "
+        f"reverse) in {summary['bases_scanned']:,} bases: {calls['per_mbp']:.0f} per Mbp at "
+        f"probability {summary['threshold']['probability']:.4f} or more"
+        + ("." if chance is None else f"; by chance {chance:.0f} per Mbp are expected.")
+    )
+    console.print(
+        f"{summary['windows']['scored']:,} windows in {summary['seconds']:.1f} s, written to "
+        f"{out}.*",
+        markup=False,
+    )
+    notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    for note in result.notes:
+        notes.print(f"Note: {note}")

@@ -1,0 +1,121 @@
+"""Reading BED files: intervals on contigs, 0-based and half-open, as we count ourselves."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from genomic_ulmfit.errors import InputError
+
+_GZIP = b"\x1f\x8b"
+_NOT_DATA = ("#", "track", "browser")
+
+
+@dataclass(frozen=True)
+class BedLine:
+    """One interval.
+
+    Parameters
+    ----------
+    contig : str
+    start, end : int
+    fields : tuple of str
+        All columns as they stand in the file.
+    number : int
+        Line of the file, from 1.
+    """
+
+    contig: str
+    start: int
+    end: int
+    fields: tuple[str, ...]
+    number: int
+
+
+@dataclass(frozen=True)
+class Bed:
+    """A BED file.
+
+    Parameters
+    ----------
+    lines : tuple of BedLine
+    columns : tuple of str
+        Names of the columns, if a comment before the first interval gives as many names as
+        there are columns; else empty.
+    """
+
+    lines: tuple[BedLine, ...]
+    columns: tuple[str, ...]
+
+
+def read_bed(path: str | os.PathLike[str]) -> Bed:
+    """Read a BED file, plain or gzipped.
+
+    Parameters
+    ----------
+    path : path-like
+        Three or more columns, separated by tabs (or, without any tab, by spaces). Lines that
+        begin with ``#``, ``track`` or ``browser`` and blank lines are passed over.
+
+    Returns
+    -------
+    Bed
+        Possibly without lines.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, a folder, no text, or a line is no interval.
+    """
+    lines: list[BedLine] = []
+    comment: tuple[str, ...] = ()
+    for number, line in enumerate(_text(path).splitlines(), start=1):
+        if not line.strip():
+            continue
+        if line.startswith(_NOT_DATA) and not _is_interval(_fields(line)):
+            if not lines and line.startswith("#"):
+                comment = _fields(line.lstrip("#"))
+            continue
+        fields = _fields(line)
+        if not _is_interval(fields):
+            raise InputError(
+                f"{path}, line {number}: not a BED interval: {line[:60]!r}. A line needs a contig "
+                "name, a start and an end, with 0 <= start <= end, separated by tabs."
+            )
+        lines.append(BedLine(fields[0], int(fields[1]), int(fields[2]), fields, number))
+    named = bool(lines) and all(len(line.fields) == len(comment) for line in lines)
+    return Bed(tuple(lines), comment if named or not lines else ())
+
+
+def _fields(line: str) -> tuple[str, ...]:
+    return tuple(line.split("\t") if "\t" in line else line.split())
+
+
+def _is_interval(fields: tuple[str, ...]) -> bool:
+    return (
+        len(fields) >= 3
+        and fields[1].isdecimal()
+        and fields[2].isdecimal()
+        and int(fields[1]) <= int(fields[2])
+    )
+
+
+def _text(path: str | os.PathLike[str]) -> str:
+    try:
+        raw = Path(path).read_bytes()
+        if raw.startswith(_GZIP):
+            raw = gzip.decompress(raw)
+        return raw.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file. Check the path.") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: this is a folder; give one BED file.") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(
+            f"{path}: the gzip file is truncated or damaged ({error}). Copy it again."
+        ) from error
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a text file. Give a BED file.") from None

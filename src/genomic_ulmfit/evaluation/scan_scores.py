@@ -1,0 +1,484 @@
+"""Called promoters against known transcription start sites (TSS).
+
+Calls are taken from the best score down. A call is right if a known site of the same contig and
+strand lies within the tolerance and no better call has taken that site yet; of several such
+sites it takes the nearest, of equally near ones the upstream one. So no site is found twice and
+no call finds two, and what is right among the best n calls does not depend on the rest: one
+pass gives the whole precision-recall curve.
+
+Where only some of the known sites count (those held out from training), a call that takes none
+of them but lies within the tolerance of another known site is left out: it is neither right nor
+wrong.
+"""
+
+from __future__ import annotations
+
+import bisect
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from genomic_ulmfit.dna.bed import Bed, BedLine, read_bed
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.evaluation.metrics import Estimate
+
+METRICS = ("precision", "recall", "f1", "auprc")
+BLOCK = 20_000
+"""Bases that the bootstrap draws together, for neighbouring sites are not independent."""
+RESAMPLES = 1000
+BIN = 5
+"""Bases per bin of the histogram of distances."""
+
+RIGHT, WRONG, LEFT_OUT = 1, 0, -1
+
+
+class Site(NamedTuple):
+    """A place on a strand (+1 or -1), 0-based, with the score of a call or the name of a TSS."""
+
+    contig: str
+    position: int
+    strand: int
+    score: float = 0.0
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class ScanScores:
+    """How well calls meet known sites.
+
+    Parameters
+    ----------
+    n_truth : int
+        Known sites that count.
+    n_calls : int
+        Calls that count.
+    n_right : int
+    n_left_out : int
+        Calls at known sites that do not count.
+    precision, recall, f1 : Estimate
+        Of all calls that count, with 95 % bootstrap intervals.
+    auprc : Estimate
+        Average precision over all thresholds; sites that no call reaches count as never found.
+    best_f1 : float or None
+        Over all thresholds,
+    best_score : float or None
+        and the score at which it is reached.
+    curve : tuple of (float, float, float)
+        Score, precision and recall at every score that a call has, best first.
+    distances : tuple of int
+        From the site to each right call, along the site's strand: positive is downstream.
+    tolerance : int
+    seed : int
+    """
+
+    n_truth: int
+    n_calls: int
+    n_right: int
+    n_left_out: int
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+    auprc: Estimate
+    best_f1: float | None
+    best_score: float | None
+    curve: tuple[tuple[float, float, float], ...]
+    distances: tuple[int, ...]
+    tolerance: int
+    seed: int
+
+    def histogram(self) -> list[tuple[int, int, int]]:
+        """Return (first distance, last distance, number of calls) per bin of `BIN` bases.
+
+        The middle bin is centred on 0; the outermost ones end at the tolerance.
+        """
+        half = BIN // 2
+        n_bins = -(-max(0, self.tolerance - half) // BIN)
+        counts = np.bincount(
+            [(distance + half) // BIN + n_bins for distance in self.distances],
+            minlength=2 * n_bins + 1,
+        )
+        bounds = [(i * BIN - half, i * BIN + half) for i in range(-n_bins, n_bins + 1)]
+        return [
+            (max(first, -self.tolerance), min(last, self.tolerance), int(count))
+            for (first, last), count in zip(bounds, counts, strict=True)
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the curve as JSON-able values."""
+        return {
+            "n_truth": self.n_truth,
+            "n_calls": self.n_calls,
+            "n_right": self.n_right,
+            "n_left_out": self.n_left_out,
+            **{name: getattr(self, name)._asdict() for name in METRICS},
+            "best_f1": self.best_f1,
+            "best_f1_score": self.best_score,
+            "distances": [
+                {"from": first, "to": last, "calls": count}
+                for first, last, count in self.histogram()
+            ],
+            "tolerance": self.tolerance,
+            "bootstrap": {
+                "resamples": RESAMPLES,
+                "confidence": 0.95,
+                "block": BLOCK,
+                "seed": self.seed,
+            },
+        }
+
+
+def score_calls(
+    calls: Sequence[Site],
+    truth: Sequence[Site],
+    *,
+    others: Sequence[Site] = (),
+    tolerance: int = 50,
+    seed: int = 0,
+) -> ScanScores:
+    """Compare calls with known sites.
+
+    Parameters
+    ----------
+    calls : sequence of Site
+        With scores.
+    truth : sequence of Site
+        At least one.
+    others : sequence of Site
+        Known sites that do not count.
+    tolerance : int
+        Bases a call may be away from its site.
+    seed : int
+        Of the bootstrap over stretches of `BLOCK` bases.
+
+    Returns
+    -------
+    ScanScores
+
+    Raises
+    ------
+    InputError
+        If there is no known site, or the tolerance is negative.
+    """
+    if not truth:
+        raise InputError("truth: there is no known site to compare with.")
+    if tolerance < 0:
+        raise InputError(f"--tolerance: got {tolerance}, allowed is 0 or more bases.")
+    order = np.argsort([-call.score for call in calls], kind="stable")
+    calls = [calls[i] for i in order]
+    verdicts, distances = _match(calls, truth, others, tolerance)
+    counted = verdicts != LEFT_OUT
+    scores = np.array([call.score for call in calls])[counted]
+    right = verdicts[counted] == RIGHT
+
+    blocks = _Blocks([*calls, *truth])
+    of_call = blocks.of(calls)[counted]
+    of_truth = blocks.of(truth)
+    values = _scores(scores, right[None], np.array([len(truth)]), np.ones((1, len(scores))))
+    rng = np.random.default_rng(seed)
+    samples: dict[str, list[npt.NDArray[np.float64]]] = {name: [] for name in METRICS}
+    # Few resamples at a time where there are many calls.
+    size = max(1, min(RESAMPLES, 5_000_000 // max(1, len(scores))))
+    for first in range(0, RESAMPLES, size):
+        n = min(size, RESAMPLES - first)
+        drawn = rng.multinomial(blocks.count, np.full(blocks.count, 1 / blocks.count), size=n)
+        weights = drawn[:, of_call].astype(np.float64)
+        sampled = _scores(scores, right[None], drawn[:, of_truth].sum(1), weights)
+        for name in METRICS:
+            samples[name].append(sampled[name])
+    estimates = {
+        name: _estimate(values[name][0], np.concatenate(samples[name])) for name in METRICS
+    }
+
+    curve = _curve(scores, right, len(truth))
+    best = max(curve, key=lambda point: _f1(point[1], point[2]), default=None)
+    return ScanScores(
+        n_truth=len(truth),
+        n_calls=len(scores),
+        n_right=int(right.sum()),
+        n_left_out=int((~counted).sum()),
+        **estimates,
+        best_f1=None if best is None else _f1(best[1], best[2]),
+        best_score=None if best is None else best[0],
+        curve=curve,
+        distances=distances,
+        tolerance=tolerance,
+        seed=seed,
+    )
+
+
+def _match(
+    calls: Sequence[Site], truth: Sequence[Site], others: Sequence[Site], tolerance: int
+) -> tuple[npt.NDArray[np.int64], tuple[int, ...]]:
+    """Return a verdict for each call, best first, and the distances of the right ones."""
+    free: dict[tuple[str, int], list[int]] = defaultdict(list)
+    known: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for sites, into in ((truth, free), (others, known)):
+        for site in sites:
+            into[site.contig, site.strand].append(site.position)
+        for positions in into.values():
+            positions.sort()
+    verdicts = np.zeros(len(calls), dtype=np.int64)
+    distances = []
+    for number, call in enumerate(calls):
+        strand = (call.contig, call.strand)
+        index = _nearest(free[strand], call.position, tolerance, call.strand)
+        if index is not None:
+            verdicts[number] = RIGHT
+            distances.append((call.position - free[strand].pop(index)) * call.strand)
+        elif _nearest(known[strand], call.position, tolerance, call.strand) is not None:
+            verdicts[number] = LEFT_OUT
+    return verdicts, tuple(distances)
+
+
+def _nearest(positions: list[int], wanted: int, tolerance: int, strand: int) -> int | None:
+    """Return the index of the nearest of some sorted positions, if it is within reach."""
+    place = bisect.bisect_left(positions, wanted)
+    near = [i for i in (place - 1, place) if 0 <= i < len(positions)]
+    near = [i for i in near if abs(positions[i] - wanted) <= tolerance]
+    return min(
+        near, key=lambda i: (abs(positions[i] - wanted), strand * positions[i]), default=None
+    )
+
+
+class _Blocks:
+    """Numbers the stretches of `BLOCK` bases in which there is any site."""
+
+    def __init__(self, sites: Sequence[Site]) -> None:
+        self.numbers: dict[tuple[str, int], int] = {}
+        for site in sites:
+            self.numbers.setdefault((site.contig, site.position // BLOCK), len(self.numbers))
+
+    @property
+    def count(self) -> int:
+        return len(self.numbers)
+
+    def of(self, sites: Sequence[Site]) -> npt.NDArray[np.int64]:
+        return np.array(
+            [self.numbers[site.contig, site.position // BLOCK] for site in sites], dtype=np.int64
+        )
+
+
+def _scores(
+    scores: npt.NDArray[np.float64],
+    right: npt.NDArray[np.bool_],
+    n_truth: npt.NDArray[np.int64],
+    weights: npt.NDArray[np.float64],
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Compute each metric under many weightings of the calls; NaN where it is not defined.
+
+    `scores` (n,) are in descending order, `right` is (1, n), `weights` (n_weightings, n) and
+    `n_truth` (n_weightings,).
+    """
+    truths = n_truth[:, None]
+    # Calls of one score come together: the curve has one point for each.
+    last = np.append(np.flatnonzero(np.diff(scores)), len(scores) - 1).astype(np.intp)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if not len(scores):
+            nothing = np.full(len(n_truth), np.nan)
+            zero = np.where(n_truth > 0, 0.0, np.nan)
+            return {"precision": nothing, "recall": zero, "f1": zero, "auprc": zero}
+        found = np.cumsum(weights * right, axis=1)[:, last]
+        called = np.cumsum(weights, axis=1)[:, last]
+        precision, recall = found / called, found / truths
+        steps = np.diff(recall, axis=1, prepend=0)
+        return {
+            "precision": precision[:, -1],
+            "recall": recall[:, -1],
+            "f1": 2 * found[:, -1] / (called[:, -1] + n_truth),
+            "auprc": np.where(n_truth > 0, np.nansum(precision * steps, axis=1), np.nan),
+        }
+
+
+def _curve(
+    scores: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], n_truth: int
+) -> tuple[tuple[float, float, float], ...]:
+    found = np.cumsum(right)
+    last = [i for i in range(len(scores)) if i == len(scores) - 1 or scores[i] != scores[i + 1]]
+    return tuple(
+        (float(scores[i]), float(found[i] / (i + 1)), float(found[i] / n_truth)) for i in last
+    )
+
+
+def _f1(precision: float, recall: float) -> float:
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def _estimate(value: np.floating[Any], samples: npt.NDArray[np.float64]) -> Estimate:
+    known = samples[~np.isnan(samples)]
+    if np.isnan(value) or not len(known):
+        return Estimate(None if np.isnan(value) else float(value), None, None)
+    low, high = np.percentile(known, [2.5, 97.5])
+    return Estimate(float(value), float(low), float(high))
+
+
+def read_calls(path: str | os.PathLike[str]) -> list[Site]:
+    """Read called promoters from BED.
+
+    Parameters
+    ----------
+    path : path-like
+        At least six columns. A call stands at its thick part if that is one base, else in the
+        middle of its interval. Its score is the column that a header names ``logOdds`` (our
+        own files: 1,000 steps of the fifth column cannot tell good calls apart), else the
+        fifth.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or a line has no strand or no score.
+    """
+    bed = read_bed(path)
+    column = bed.columns.index("logOdds") if "logOdds" in bed.columns else 4
+    return [_call(line, column, path) for line in bed.lines]
+
+
+def _call(line: BedLine, column: int, path: str | os.PathLike[str]) -> Site:
+    strand = _strand(line, path)
+    try:
+        score = float(line.fields[column])
+    except ValueError:
+        score = float("nan")
+    if not np.isfinite(score):
+        raise InputError(
+            f"{path}, line {line.number}: the score (column {column + 1}) is "
+            f"{line.fields[column]!r}; a number is needed."
+        )
+    return Site(line.contig, _position(line), strand, score)
+
+
+def read_truth(path: str | os.PathLike[str]) -> list[Site]:
+    """Read known sites from BED; each stands as in `read_calls`, with its name and no score."""
+    return [
+        Site(line.contig, _position(line), _strand(line, path), name=line.fields[3])
+        for line in _lines(read_bed(path), path)
+    ]
+
+
+def _lines(bed: Bed, path: str | os.PathLike[str]) -> tuple[BedLine, ...]:
+    if not bed.lines:
+        raise InputError(f"{path}: holds no known site. Give a BED file with at least one.")
+    return bed.lines
+
+
+def _strand(line: BedLine, path: str | os.PathLike[str]) -> int:
+    if len(line.fields) < 6 or line.fields[5] not in ("+", "-"):
+        raise InputError(
+            f"{path}, line {line.number}: has no strand. Calls and known sites are compared "
+            "strand by strand: six columns are needed, the sixth + or -."
+        )
+    return 1 if line.fields[5] == "+" else -1
+
+
+def _position(line: BedLine) -> int:
+    if len(line.fields) >= 8 and line.fields[6].isdecimal() and line.fields[7].isdecimal():
+        thick = int(line.fields[6])
+        if int(line.fields[7]) - thick == 1:
+            return thick
+    return (line.start + line.end) // 2 if line.end - line.start != 1 else line.start
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What of two files is compared.
+
+    Parameters
+    ----------
+    calls, truth, others : tuple of Site
+        For `score_calls`.
+    notes : tuple of str
+        What was left out, one sentence each.
+    """
+
+    calls: tuple[Site, ...]
+    truth: tuple[Site, ...]
+    others: tuple[Site, ...]
+    notes: tuple[str, ...]
+
+
+def select(
+    calls: Sequence[Site],
+    truth: Sequence[Site],
+    *,
+    name: str | None = None,
+    regions: Bed | None = None,
+) -> Compared:
+    """Choose which calls and known sites count.
+
+    Parameters
+    ----------
+    calls, truth : sequence of Site
+    name : str, optional
+        Only known sites of this name count; the others are neither right nor wrong.
+    regions : Bed, optional
+        Only what lies in its intervals is looked at.
+
+    Returns
+    -------
+    Compared
+
+    Raises
+    ------
+    InputError
+        If no known site is left, or calls and truth have no contig in common.
+    """
+    notes = []
+    named = {site.contig for site in truth}
+    if calls and not named & {call.contig for call in calls}:
+        raise InputError(
+            f"The calls are on contigs named {_some({call.contig for call in calls})}, the truth "
+            f"on {_some(named)}: none in common. Rename the contigs in one of the files; they "
+            "must have the names that the scanned genome has."
+        )
+    elsewhere = [call for call in calls if call.contig not in named]
+    if elsewhere:
+        notes.append(
+            f"{len(elsewhere):,} calls are on contigs without any known site "
+            f"({_some({call.contig for call in elsewhere})}) and were left out."
+        )
+        calls = [call for call in calls if call.contig in named]
+    if regions is not None:
+        inside = _Regions(regions)
+        calls = [call for call in calls if call in inside]
+        truth = [site for site in truth if site in inside]
+    counted = [site for site in truth if name is None or site.name == name]
+    if not counted:
+        names = _some({site.name for site in truth}) if truth else "none"
+        raise InputError(
+            f"truth: no known site is left to compare with; names in the file"
+            f"{' and regions' if regions else ''}: {names}."
+        )
+    others = [site for site in truth if name is not None and site.name != name]
+    if others:
+        notes.append(
+            f"{len(others):,} known sites do not count (their name is not {name!r}); calls at "
+            "them are neither right nor wrong."
+        )
+    return Compared(tuple(calls), tuple(counted), tuple(others), tuple(notes))
+
+
+class _Regions:
+    """Tells whether a site lies in one of some intervals, whatever their strand."""
+
+    def __init__(self, bed: Bed) -> None:
+        self.ends: dict[str, tuple[list[int], list[int]]] = {}
+        for line in sorted(bed.lines, key=lambda line: line.start):
+            starts, ends = self.ends.setdefault(line.contig, ([], []))
+            if ends and line.start <= ends[-1]:
+                ends[-1] = max(ends[-1], line.end)
+            else:
+                starts.append(line.start)
+                ends.append(line.end)
+
+    def __contains__(self, site: Site) -> bool:
+        starts, ends = self.ends.get(site.contig, ([], []))
+        index = bisect.bisect_right(starts, site.position) - 1
+        return index >= 0 and site.position < ends[index]
+
+
+def _some(names: set[str]) -> str:
+    return ", ".join(sorted(names)[:3]) + (", ..." if len(names) > 3 else "")

@@ -1,0 +1,1 @@
+"""Using a classifier: on any number of sequences, and along whole genomes."""

@@ -1,0 +1,300 @@
+"""Called promoters: the best windows, no two of a strand close together."""
+
+from __future__ import annotations
+
+import bisect
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import numpy as np
+import numpy.typing as npt
+
+from genomic_ulmfit.dna.genome import Contig, Gene
+from genomic_ulmfit.files import write_text
+from genomic_ulmfit.inference.scan import Places, ScanSettings, Scores
+
+BED_COLUMNS = (
+    "chrom",
+    "chromStart",
+    "chromEnd",
+    "name",
+    "score",
+    "strand",
+    "thickStart",
+    "thickEnd",
+    "itemRgb",
+    "blockCount",
+    "blockSizes",
+    "blockStarts",
+    "logOdds",
+    "gene",
+    "geneDistance",
+)
+"""BED12, and three columns of our own behind it, where genome browsers expect such."""
+
+_COLOUR = {1: "0,114,178", -1: "213,94,0"}
+
+WITHIN_GENE = 15
+"""Bases that an anchor may lie behind a start codon and still be called upstream of the gene."""
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One called promoter.
+
+    Parameters
+    ----------
+    contig : Contig
+    anchor : int
+        Base of the site, on the forward strand.
+    strand : int
+    log_odds : float
+    gene : Gene or None
+        The nearest gene downstream on the same strand.
+    distance : int or None
+        Bases from the anchor to the first base of that gene's start codon.
+    """
+
+    contig: Contig
+    anchor: int
+    strand: int
+    log_odds: float
+    gene: Gene | None = None
+    distance: int | None = None
+
+    @property
+    def probability(self) -> float:
+        """Of the class that was scanned for."""
+        return float(1 / (1 + np.exp(-self.log_odds)))
+
+    def window(self, settings: ScanSettings) -> tuple[int, int]:
+        """Return the window's bounds; on a circular contig they may lie outside of it."""
+        before = settings.anchor if self.strand > 0 else settings.window - 1 - settings.anchor
+        return self.anchor - before, self.anchor - before + settings.window
+
+
+def suppress(
+    anchors: Places,
+    scores: npt.NDArray[np.floating],
+    min_distance: int,
+    *,
+    circle: int | None = None,
+    limit: int | None = None,
+) -> npt.NDArray[np.intp]:
+    """Keep the best-scoring places no two of which are close together.
+
+    From the best score down, a place is kept unless one that was kept before lies within less
+    than `min_distance` bases of it (greedy non-maximum suppression). Of equal scores the first
+    in position goes first. What is kept above a threshold does not depend on what lies below.
+
+    Parameters
+    ----------
+    anchors : numpy.ndarray of int, shape (n,)
+        Ascending, within one strand of one contig.
+    scores : numpy.ndarray of float, shape (n,)
+    min_distance : int
+        Bases.
+    circle : int, optional
+        Length of a circular contig, whose end and start are neighbours.
+    limit : int, optional
+        Stop when so many have been kept.
+
+    Returns
+    -------
+    numpy.ndarray of int
+        Indices of the places kept, best first.
+    """
+    kept: list[int] = []
+    taken: list[int] = []
+    for index in np.argsort(-scores, kind="stable").tolist():
+        anchor = int(anchors[index])
+        place = bisect.bisect(taken, anchor)
+        close = place < len(taken) and taken[place] - anchor < min_distance
+        close = close or (place > 0 and anchor - taken[place - 1] < min_distance)
+        if circle is not None and taken:
+            close = close or taken[0] + circle - anchor < min_distance
+            close = close or anchor + circle - taken[-1] < min_distance
+        if close:
+            continue
+        taken.insert(place, anchor)
+        kept.append(index)
+        if len(kept) == limit:
+            break
+    return np.array(kept, dtype=np.intp)
+
+
+def call_promoters(
+    contig: Contig,
+    strand: int,
+    anchors: Places,
+    log_odds: Scores,
+    *,
+    threshold: float,
+    min_distance: int,
+) -> list[Call]:
+    """Call the promoters of one strand.
+
+    Parameters
+    ----------
+    contig : Contig
+    strand : int
+    anchors : numpy.ndarray of int, shape (n,)
+        Ascending.
+    log_odds : numpy.ndarray of float32, shape (n,)
+        NaN where there is no score.
+    threshold : float
+        Least log-odds of a call.
+    min_distance : int
+        Bases between two calls, at least.
+
+    Returns
+    -------
+    list of Call
+        In order of position, each with its nearest downstream gene.
+    """
+    chosen = log_odds >= threshold
+    anchors, log_odds = anchors[chosen], log_odds[chosen]
+    circle = len(contig) if contig.circular else None
+    kept = np.sort(suppress(anchors, log_odds, min_distance, circle=circle))
+    find = _GeneFinder(contig, strand)
+    return [
+        Call(contig, int(anchors[i]), strand, float(log_odds[i]), *find(int(anchors[i])))
+        for i in kept
+    ]
+
+
+class _GeneFinder:
+    """Finds the nearest gene downstream of a place."""
+
+    def __init__(self, contig: Contig, strand: int) -> None:
+        self.length, self.strand = len(contig), strand
+        self.circular = contig.circular
+        genes = [gene for gene in contig.genes if gene.strand == strand]
+        # In the strand's own coordinates, so that downstream is always upwards.
+        starts = [
+            gene.start if strand > 0 else (self.length - gene.end) % self.length for gene in genes
+        ]
+        order = np.argsort(starts, kind="stable")
+        self.genes = [genes[i] for i in order]
+        self.starts = [starts[i] for i in order]
+
+    def __call__(self, anchor: int) -> tuple[Gene | None, int | None]:
+        place = anchor if self.strand > 0 else self.length - 1 - anchor
+        index = bisect.bisect_left(self.starts, place - WITHIN_GENE)
+        if index < len(self.starts):
+            return self.genes[index], self.starts[index] - place
+        if self.circular and self.genes:
+            return self.genes[0], self.starts[0] + self.length - place
+        return None, None
+
+
+def write_bed(calls: Iterable[Call], settings: ScanSettings, path: str | os.PathLike[str]) -> None:
+    """Write calls as BED12 with three further columns, named in a first line of comment.
+
+    An entry is the window, its thick part the anchor, its score a thousand times the
+    probability. BED has no way to cross the origin of a circular contig: of such a window the
+    part with the anchor is written.
+
+    Parameters
+    ----------
+    calls : iterable of Call
+        In order of contig and position.
+    settings : ScanSettings
+    path : path-like
+    """
+    lines = ["#" + "\t".join(BED_COLUMNS)]
+    for name, call in _named(calls):
+        start, end = call.window(settings)
+        start, end = max(0, start), min(len(call.contig), end)
+        lines.append(
+            "\t".join(
+                map(
+                    str,
+                    (
+                        call.contig.name,
+                        start,
+                        end,
+                        name,
+                        round(1000 * call.probability),
+                        "+" if call.strand > 0 else "-",
+                        call.anchor,
+                        call.anchor + 1,
+                        _COLOUR[call.strand],
+                        1,
+                        end - start,
+                        0,
+                        f"{call.log_odds:.4f}",
+                        call.gene.name.replace("\t", " ") if call.gene else ".",
+                        "." if call.distance is None else call.distance,
+                    ),
+                )
+            )
+        )
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def write_gff3(
+    calls: Iterable[Call],
+    contigs: Sequence[Contig],
+    settings: ScanSettings,
+    path: str | os.PathLike[str],
+) -> None:
+    """Write calls as GFF3 features of type promoter.
+
+    Positions are 1-based. A window over the origin of a circular contig ends beyond the
+    contig's length, as the format wants it, and the contig is marked ``Is_circular``.
+
+    Parameters
+    ----------
+    calls : iterable of Call
+        In order of contig and position.
+    contigs : sequence of Contig
+        All that were scanned.
+    settings : ScanSettings
+    path : path-like
+    """
+    lines = ["##gff-version 3"]
+    for contig in contigs:
+        lines.append(f"##sequence-region {_escaped(contig.name)} 1 {len(contig)}")
+    for contig in contigs:
+        if contig.circular:
+            name = _escaped(contig.name)
+            columns = (name, "genomic-ulmfit", "region", "1", str(len(contig)), ".", ".", ".")
+            lines.append("\t".join((*columns, f"ID={name};Is_circular=true")))
+    for name, call in _named(calls):
+        start, end = call.window(settings)
+        if start < 0:
+            start, end = start + len(call.contig), end + len(call.contig)
+        attributes = {
+            "ID": name,
+            "Name": name,
+            "anchor": str(call.anchor + 1),
+            "log_odds": f"{call.log_odds:.4f}",
+        }
+        if call.gene is not None:
+            attributes |= {"gene": call.gene.name, "gene_distance": str(call.distance)}
+        columns = (
+            _escaped(call.contig.name),
+            "genomic-ulmfit",
+            "promoter",
+            str(start + 1),
+            str(end),
+            f"{call.probability:.6f}",
+            "+" if call.strand > 0 else "-",
+            ".",
+        )
+        text = ";".join(f"{key}={_escaped(value)}" for key, value in attributes.items())
+        lines.append("\t".join((*columns, text)))
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def _named(calls: Iterable[Call]) -> Iterator[tuple[str, Call]]:
+    for number, call in enumerate(calls, start=1):
+        yield f"promoter_{number}", call
+
+
+def _escaped(text: str) -> str:
+    # What GFF3 gives a meaning to, and white space.
+    return quote(text, safe="!\"#$'()*+-./:<>?@[\\]^_`{|}~")

@@ -1,0 +1,270 @@
+"""Scoring all windows of a strand in one pass: hidden states once, the head in linear time.
+
+Neighbouring windows share all but one of their tokens. The encoder therefore runs once along
+the strand, and every window's logits are read off its stretch of hidden states: pooled by a
+sliding last, maximum and mean, or by position with convolutions. What the position head pads
+with zeros at the edges of a window is computed for every window, so that heads are exact: given
+the same hidden states, they say what they would say to a window by itself. Only the hidden
+states differ: here they know what stands to the left of the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from genomic_ulmfit.dna.alphabet import AMBIGUOUS
+from genomic_ulmfit.inference.runs import Run
+from genomic_ulmfit.models.classifier import Classifier, PoolingHead, PositionHead
+from genomic_ulmfit.models.precision import autocast
+
+CONTEXT = 512
+"""Bases read before the first window of a run, after which the encoder has settled."""
+
+STREAMS = 128
+"""Runs that are read side by side."""
+
+PIECE = 512
+"""Tokens of each stream that are in memory at a time."""
+
+
+def dense_logits(
+    model: Classifier, runs: Sequence[Run], window: int, precision: str
+) -> list[Tensor]:
+    """Return the logits of every window, the encoder reading each run only once.
+
+    Parameters
+    ----------
+    model : Classifier
+        In evaluation mode.
+    runs : sequence of Run
+        Their `context` and `spacing` must be multiples of the tokenizer's stride.
+    window : int
+        Bases per window.
+    precision : {"bf16", "fp32"}
+        Of the encoder; the head computes in fp32.
+
+    Returns
+    -------
+    list of Tensor of float32, each of shape (count, n_classes)
+    """
+    results: list[Tensor] = [torch.empty(0)] * len(runs)
+    # Like lengths together: a stream that ends early is padded.
+    order = sorted(range(len(runs)), key=lambda i: len(runs[i].codes))
+    with torch.no_grad():
+        for first in range(0, len(order), STREAMS):
+            chosen = order[first : first + STREAMS]
+            logits = _streams([runs[i] for i in chosen], model, window, precision)
+            for i, of_run in zip(chosen, logits, strict=True):
+                results[i] = of_run
+    return results
+
+
+def _streams(runs: Sequence[Run], model: Classifier, window: int, precision: str) -> list[Tensor]:
+    """Read runs side by side, a piece of each at a time."""
+    tokenizer = model.config.encoder.tokenizer
+    stride, width = tokenizer.stride, tokenizer.n_tokens(window)
+    device = next(model.parameters()).device
+    longest = max(len(run.codes) for run in runs)
+    codes = np.full((len(runs), longest), AMBIGUOUS, dtype=np.uint8)
+    for row, run in zip(codes, runs, strict=True):
+        row[: len(run.codes)] = run.codes
+    tokens = torch.from_numpy(tokenizer.tokenize(codes).astype(np.int64)).T
+    bases = torch.from_numpy(codes)
+
+    parts = []
+    state = None
+    hidden = torch.empty(0)
+    for start in range(0, len(tokens), PIECE):
+        with autocast(precision):
+            new, _, state = model.encoder(tokens[start : start + PIECE].to(device), state)
+        hidden = torch.cat([hidden, new]) if start else new
+        count = len(hidden) - width + 1
+        if count > 0:
+            first = (start + len(new) - len(hidden)) * stride
+            seen = bases[:, first : first + (count - 1) * stride + window].to(device)
+            logits = window_logits(model, hidden, seen, window)
+            parts.append(logits.cpu())
+            hidden = hidden[count:]
+    logits = torch.cat(parts)
+
+    results = []
+    for column, run in enumerate(runs):
+        begin, every = run.context // stride, run.spacing // stride
+        results.append(logits[begin : begin + (run.count - 1) * every + 1 : every, column])
+    return results
+
+
+def window_logits(model: Classifier, hidden: Tensor, codes: Tensor, window: int) -> Tensor:
+    """Apply a model's head to every stretch of hidden states as long as a window.
+
+    Parameters
+    ----------
+    model : Classifier
+    hidden : Tensor, shape (time, batch, channels)
+    codes : Tensor of uint8, shape (batch, bases)
+        From the first base of the first token to the last base of the last window.
+    window : int
+        Bases per window.
+
+    Returns
+    -------
+    Tensor of float32, shape (time - n_tokens(window) + 1, batch, n_classes)
+    """
+    tokenizer = model.config.encoder.tokenizer
+    if model.probe_head is not None:
+        return model.probe_head.sliding(hidden, codes, tokenizer.stride)
+    assert model.pooling_head is not None
+    logits = pooling_logits(model.pooling_head, hidden, tokenizer.n_tokens(window))
+    if model.position_head is not None:
+        logits = logits + position_logits(model.position_head, hidden, codes, window)
+    return logits
+
+
+def pooling_logits(head: PoolingHead, hidden: Tensor, width: int) -> Tensor:
+    """Apply the pooling head to every stretch of `width` hidden states.
+
+    Parameters
+    ----------
+    head : PoolingHead
+    hidden : Tensor, shape (time, batch, channels)
+    width : int
+        Tokens per window.
+
+    Returns
+    -------
+    Tensor of float32, shape (time - width + 1, batch, n_classes)
+    """
+    # Batch norm is a scale and a shift here; folded into the layer behind it, that layer can be
+    # applied to hidden states before they are averaged, when they are fewer channels.
+    norm = cast(nn.BatchNorm1d, head.layers[0])
+    layer = cast(nn.Linear, head.layers[2])
+    assert norm.running_var is not None
+    assert norm.running_mean is not None
+    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+    bias = layer.bias + layer.weight @ (norm.bias - norm.running_mean * scale)
+    of_last, of_highest, of_mean = (layer.weight * scale).chunk(3, dim=1)
+
+    highest = sliding_max(hidden, width).float()
+    hidden = hidden.float()
+    sums = F.pad(F.linear(hidden, of_mean).cumsum(0), (0, 0, 0, 0, 1, 0))
+    pooled = (
+        F.linear(hidden[width - 1 :], of_last, bias)
+        + F.linear(highest, of_highest)
+        + (sums[width:] - sums[:-width]) / width
+    )
+    logits: Tensor = head.layers[3:](pooled.flatten(0, 1))
+    return logits.unflatten(0, pooled.shape[:2])
+
+
+def sliding_max(x: Tensor, width: int) -> Tensor:
+    """Return the maximum over every `width` neighbours along the first axis.
+
+    Maxima over 1, 2, 4, ... neighbours, each from the one before: log2(width) steps.
+
+    Parameters
+    ----------
+    x : Tensor, shape (time, ...)
+    width : int
+
+    Returns
+    -------
+    Tensor, shape (time - width + 1, ...)
+    """
+    size = 1
+    while 2 * size <= width:
+        x = torch.maximum(x[:-size], x[size:])
+        size *= 2
+    rest = width - size
+    return torch.maximum(x[:-rest], x[rest:]) if rest else x
+
+
+def position_logits(head: PositionHead, hidden: Tensor, codes: Tensor, window: int) -> Tensor:
+    """Apply the position head to every stretch of hidden states and its bases.
+
+    Parameters
+    ----------
+    head : PositionHead
+    hidden : Tensor, shape (time, batch, channels)
+    codes : Tensor of uint8, shape (batch, bases)
+        From the first base of the first token to the last base of the last window.
+    window : int
+        Bases per window.
+
+    Returns
+    -------
+    Tensor of float32, shape (time - n_tokens(window) + 1, batch, n_classes)
+    """
+    k, stride = head.tokenizer.k, head.tokenizer.stride
+    width = head.tokenizer.n_tokens(window)
+    count = len(hidden) - width + 1
+    # One column more for ambiguous bases, cut off again: they are all zeros.
+    bases = F.one_hot(codes.long(), AMBIGUOUS + 1)[..., :AMBIGUOUS].to(torch.float32)
+    news = bases[:, k - stride : k - stride + len(hidden) * stride].unflatten(1, (-1, stride))
+    states = torch.tanh(head.project(hidden.float())).transpose(0, 1)
+    seen = torch.cat([states, news.flatten(2)], dim=2).transpose(1, 2)
+    logits = _motif_logits(head, seen, width) + _base_logits(head, bases, count, window)
+    return logits.permute(2, 0, 1)
+
+
+def _motif_logits(head: PositionHead, seen: Tensor, width: int) -> Tensor:
+    """Return shape (batch, n_classes, windows) from `seen`, shape (batch, channels, time)."""
+    inner, outer = cast(nn.Conv1d, head.find[0]), cast(nn.Conv1d, head.find[3])
+    count = seen.shape[2] - width + 1
+    reach, half = head.REACH, head.REACH // 2
+    places = range(0, width, 2)
+    weight = head.motifs.weight.unflatten(1, (-1, len(places)))
+
+    def inside(centre: int) -> slice:
+        """Which taps of a filter at `centre` lie within the window."""
+        return slice(max(0, half - centre), min(reach, width - centre + half))
+
+    everywhere = F.conv1d(seen, inner.weight, inner.bias).relu()
+
+    def first(centre: int) -> Tensor:
+        """First layer at one place of every window, shape (batch, channels, windows)."""
+        taps = inside(centre)
+        begin = centre - half + taps.start
+        if taps == slice(0, reach):
+            return everywhere[..., begin : begin + count]
+        end = begin + count - 1 + taps.stop - taps.start
+        return F.conv1d(seen[..., begin:end], inner.weight[..., taps], inner.bias).relu()
+
+    # Places whose whole view is the same in every window that holds them: computed once.
+    shared = [c for c in places if half <= c - half and c + half <= width - 1 - half]
+    logits = head.motifs.bias[:, None].expand(len(seen), -1, count)
+    if shared:
+        found = F.conv1d(everywhere, outer.weight, outer.bias).relu()
+        # A filter's first output is centred on the base `2 * half` of what `seen` began with.
+        begin = shared[0] - 2 * half
+        end = begin + count + shared[-1] - shared[0]
+        kernel = weight[..., shared[0] // 2 : shared[-1] // 2 + 1]
+        logits = logits + F.conv1d(found[..., begin:end], kernel, dilation=2)
+    for centre in places:
+        if centre in shared:
+            continue
+        taps = inside(centre)
+        views = [first(centre - half + tap) for tap in range(taps.start, taps.stop)]
+        kernel = outer.weight[..., taps].transpose(1, 2).flatten(1)[..., None]
+        found = F.conv1d(torch.cat(views, dim=1), kernel, outer.bias).relu()
+        logits = logits + F.conv1d(found, weight[..., centre // 2, None])
+    return logits
+
+
+def _base_logits(head: PositionHead, bases: Tensor, count: int, window: int) -> Tensor:
+    """Return shape (batch, n_classes, windows) from one-hot bases, shape (batch, bases, 4)."""
+    stride = head.tokenizer.stride
+    # As many bases as tokens move on by are one step of the convolution; what is missing to
+    # whole steps is weighted with 0.
+    steps = -(-window // stride)
+    kernel = head.bases.weight.unflatten(1, (window, -1))
+    kernel = F.pad(kernel, (0, 0, 0, steps * stride - window))
+    kernel = kernel.unflatten(1, (steps, stride)).flatten(2).transpose(1, 2)
+    wanted = (count - 1 + steps) * stride
+    bases = F.pad(bases, (0, 0, 0, max(0, wanted - bases.shape[1])))[:, :wanted]
+    return F.conv1d(bases.unflatten(1, (-1, stride)).flatten(2).transpose(1, 2), kernel)

@@ -1,0 +1,290 @@
+"""Scoring every window of both strands of a genome, in genome order and a piece at a time.
+
+A window is named by its anchor: the base at which the site lies that the model was trained to
+find (a start codon, a TSS), `anchor` bases into the window. Windows start at multiples of
+`step`, counted from the 5' end of their own strand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from genomic_ulmfit.dna.genome import Contig, Genome
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.inference.dense import CONTEXT, STREAMS, dense_logits
+from genomic_ulmfit.inference.exact import exact_logits
+from genomic_ulmfit.inference.runs import Run, cut_runs
+from genomic_ulmfit.models.classifier import Classifier
+from genomic_ulmfit.models.precision import best_precision
+
+Mode = Literal["dense", "exact"]
+Places = npt.NDArray[np.int64]
+Scores = npt.NDArray[np.float32]
+
+MAX_AMBIGUOUS = 0.1
+"""Share of ambiguous bases up to which a window is scored."""
+
+LONGEST_PIECE = 8192
+SHORTEST_PIECE = 1024
+"""Bases; between them, a piece is so long that a genome gives enough runs to fill all streams."""
+
+
+@dataclass(frozen=True)
+class ScanSettings:
+    """What is scanned for, and how finely.
+
+    Parameters
+    ----------
+    window : int
+        Bases per window.
+    anchor : int
+        Where in the window, from its 5' end, the site lies: 0 to ``window - 1``.
+    step : int
+        Bases between the starts of neighbouring windows of a strand.
+    target : int
+        Index of the class whose score is wanted.
+    mode : {"dense", "exact"}
+    precision : {"bf16", "fp32"}
+    """
+
+    window: int
+    anchor: int
+    step: int
+    target: int
+    mode: Mode
+    precision: str
+
+
+class Interval(NamedTuple):
+    """Anchors ``[start, end)`` of a contig."""
+
+    contig: Contig
+    start: int
+    end: int
+
+
+class StrandScores(NamedTuple):
+    """Scored windows of one strand.
+
+    Parameters
+    ----------
+    anchors : numpy.ndarray of int, shape (n,)
+        On the forward strand, ascending.
+    log_odds : numpy.ndarray of float32, shape (n,)
+        Natural logarithm of the odds of the wanted class; NaN where a window has too many
+        ambiguous bases.
+    """
+
+    anchors: Places
+    log_odds: Scores
+
+
+class ScoredPiece(NamedTuple):
+    """Every window whose anchor lies in ``[start, end)`` of a contig; strands are +1 and -1."""
+
+    contig: Contig
+    start: int
+    end: int
+    strands: Mapping[int, StrandScores]
+
+
+def make_settings(
+    model: Classifier,
+    *,
+    window: int | None = None,
+    anchor: int | None = None,
+    step: int | None = None,
+    target: str | None = None,
+    mode: Mode = "dense",
+    precision: str | None = None,
+) -> ScanSettings:
+    """Fill in what a model leaves open and check the rest.
+
+    Parameters
+    ----------
+    model : Classifier
+    window : int, optional
+        Needed if the model takes sequences of any length, and then only.
+    anchor : int, optional
+        The middle of the window if not given.
+    step : int, optional
+        The tokenizer's stride if not given.
+    target : str, optional
+        Name of a class; of two, the second if not given.
+    mode : {"dense", "exact"}
+    precision : {"bf16", "fp32"}, optional
+        Probed if not given.
+
+    Raises
+    ------
+    InputError
+        If a value is missing or cannot be used with this model.
+    """
+    config = model.config
+    tokenizer = config.encoder.tokenizer
+    if config.length is None:
+        if window is None:
+            raise InputError(
+                "--window: this model takes sequences of any length; say how many bases a "
+                "window shall have, best as many as the sequences it was trained on."
+            )
+        if window < tokenizer.k:
+            raise InputError(f"--window: got {window}, at least k={tokenizer.k} are needed.")
+    elif window not in (None, config.length):
+        raise InputError(
+            f"--window: got {window}, but this model was trained on sequences of "
+            f"{config.length} bases and takes no others. Leave --window out."
+        )
+    window = config.length or window
+    assert window is not None
+    anchor = window // 2 if anchor is None else anchor
+    if not 0 <= anchor < window:
+        raise InputError(f"--anchor: got {anchor}, allowed are 0 to {window - 1}.")
+    step = tokenizer.stride if step is None else step
+    if step < 1:
+        raise InputError(f"--step: got {step}, allowed is 1 or more.")
+    names = config.classes
+    if target is None:
+        if len(names) != 2:
+            raise InputError(
+                f"--class: this model knows {len(names)} classes; say which one to scan for: "
+                f"{', '.join(names)}."
+            )
+        target = names[1]
+    if target not in names:
+        raise InputError(f"--class: got {target!r}, allowed are {', '.join(names)}.")
+    return ScanSettings(
+        window, anchor, step, names.index(target), mode, precision or best_precision()
+    )
+
+
+def whole_genome(genome: Genome) -> list[Interval]:
+    """Return one interval for each contig."""
+    return [Interval(contig, 0, len(contig)) for contig in genome.contigs]
+
+
+def n_windows(contig: Contig, settings: ScanSettings) -> int:
+    """Return how many windows each strand of a contig has; 0 if it is shorter than one."""
+    if len(contig) < settings.window:
+        return 0
+    starts = len(contig) if contig.circular else len(contig) - settings.window + 1
+    return -(-starts // settings.step)
+
+
+def scan(
+    model: Classifier, intervals: Sequence[Interval], settings: ScanSettings
+) -> Iterator[ScoredPiece]:
+    """Score every window of both strands whose anchor lies in one of the intervals.
+
+    Parameters
+    ----------
+    model : Classifier
+        In evaluation mode.
+    intervals : sequence of Interval
+        Contigs that are shorter than a window are passed over.
+    settings : ScanSettings
+
+    Yields
+    ------
+    ScoredPiece
+        In the order of `intervals` and, within each, of position. Memory does not grow with
+        the length of the contigs.
+    """
+    intervals = [i for i in intervals if n_windows(i.contig, settings)]
+    total = sum(interval.end - interval.start for interval in intervals)
+    # Two strands, and one run each; a few more where tokens have more than one phase.
+    length = max(SHORTEST_PIECE, min(LONGEST_PIECE, -(-total * 2 // STREAMS)))
+    waiting: list[Interval] = []
+    waiting_bases = 0
+    for interval in intervals:
+        for start in range(interval.start, interval.end, length):
+            piece = Interval(interval.contig, start, min(start + length, interval.end))
+            waiting.append(piece)
+            waiting_bases += piece.end - piece.start
+            if waiting_bases >= length * STREAMS // 2:
+                yield from _score(model, waiting, settings)
+                waiting, waiting_bases = [], 0
+    yield from _score(model, waiting, settings)
+
+
+def _score(
+    model: Classifier, pieces: Sequence[Interval], settings: ScanSettings
+) -> Iterator[ScoredPiece]:
+    """Score pieces together."""
+    cut = [
+        (piece, strand, _runs(model, piece, strand, settings))
+        for piece in pieces
+        for strand in (1, -1)
+    ]
+    runs = [run for _, _, of_strand in cut for _, run in of_strand]
+    score = dense_logits if settings.mode == "dense" else exact_logits
+    logits = iter(score(model, runs, settings.window, settings.precision) if runs else ())
+    strands: dict[int, StrandScores] = {}
+    for piece, strand, of_strand in cut:
+        strands[strand] = _strand_scores(
+            piece.contig, strand, [(start, run, next(logits)) for start, run in of_strand], settings
+        )
+        if strand < 0:
+            yield ScoredPiece(*piece, strands)
+            strands = {}
+
+
+def _runs(
+    model: Classifier, piece: Interval, strand: int, settings: ScanSettings
+) -> list[tuple[int, Run]]:
+    """Cut the windows of one strand whose anchor lies in a piece."""
+    contig, first, last = piece
+    length = len(contig)
+    if strand < 0:
+        first, last = length - last, length - first
+    first, last = first - settings.anchor, last - settings.anchor
+    if contig.circular:
+        # Anchors at the contig's start belong to windows that begin before it.
+        ranges = [(first + length, min(last, 0) + length), (max(first, 0), last)]
+    else:
+        ranges = [(max(first, 0), min(last, length - settings.window + 1))]
+    stride = model.config.encoder.tokenizer.stride
+    return [
+        found
+        for begin, end in ranges
+        if 0 <= begin < end
+        for found in cut_runs(
+            contig,
+            strand,
+            begin,
+            end,
+            window=settings.window,
+            step=settings.step,
+            stride=stride,
+            context=CONTEXT if settings.mode == "dense" else 0,
+        )
+    ]
+
+
+def _strand_scores(
+    contig: Contig,
+    strand: int,
+    runs: Sequence[tuple[int, Run, Tensor]],
+    settings: ScanSettings,
+) -> StrandScores:
+    """Turn the logits of runs into scores in forward-strand order."""
+    places = [np.zeros(0, dtype=np.int64)]
+    scores = [np.zeros(0, dtype=np.float32)]
+    for start, run, logits in runs:
+        others = torch.cat([logits[:, : settings.target], logits[:, settings.target + 1 :]], dim=1)
+        log_odds = (logits[:, settings.target] - others.logsumexp(1)).numpy()
+        unknown = run.ambiguous(settings.window) > MAX_AMBIGUOUS * settings.window
+        places.append(start + run.spacing * np.arange(run.count, dtype=np.int64))
+        scores.append(np.where(unknown, np.float32(np.nan), log_odds))
+    anchors = (np.concatenate(places) + settings.anchor) % len(contig)
+    if strand < 0:
+        anchors = len(contig) - 1 - anchors
+    order = np.argsort(anchors)
+    return StrandScores(anchors[order], np.concatenate(scores)[order])

@@ -1,0 +1,471 @@
+"""From a model and a genome file to tracks, called promoters and a summary."""
+
+from __future__ import annotations
+
+import bisect
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genomic_ulmfit.dna.bed import read_bed
+from genomic_ulmfit.dna.genome import Contig, Genome
+from genomic_ulmfit.dna.readers import read_genome
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.files import require_writable, write_json
+from genomic_ulmfit.inference.calibration import CHANCE_CALLS, Calibration, calibrate
+from genomic_ulmfit.inference.calls import Call, call_promoters, write_bed, write_gff3
+from genomic_ulmfit.inference.scan import (
+    Interval,
+    Mode,
+    ScanSettings,
+    StrandScores,
+    make_settings,
+    n_windows,
+    scan,
+    whole_genome,
+)
+from genomic_ulmfit.inference.tracks import Spool, spans_of, track_kind
+from genomic_ulmfit.models.classifier import Classifier
+from genomic_ulmfit.models.store import load_classifier, read_config
+
+STRANDS = {1: "plus", -1: "minus"}
+"""Strand -> its word in the names of files."""
+
+SHOWN = 20_000
+"""Bases of the region in which calls are densest, at most."""
+
+Report = Callable[[str, int, int], None]
+"""Told what is being done, how many bases are done, and of how many."""
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A stretch of a contig with everything that a picture of it shows.
+
+    Parameters
+    ----------
+    contig : Contig
+    start, end : int
+    strands : dict of int to StrandScores
+        Scores whose anchors lie within.
+    calls : tuple of Call
+        Calls whose anchors lie within.
+    """
+
+    contig: Contig
+    start: int
+    end: int
+    strands: dict[int, StrandScores]
+    calls: tuple[Call, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ScanResult:
+    """What a scan found.
+
+    Parameters
+    ----------
+    genome : Genome
+    settings : ScanSettings
+    threshold : float
+        Least log-odds of a call.
+    calls : tuple of Call
+        In genome order.
+    densest : Region
+        Where they are densest.
+    summary : dict
+        Everything in numbers, JSON-able.
+    notes : tuple of str
+        What was left out or is worth knowing, one sentence each.
+    """
+
+    genome: Genome
+    settings: ScanSettings
+    threshold: float
+    calls: tuple[Call, ...]
+    densest: Region
+    summary: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+def output_path(out: str | Path, suffix: str) -> Path:
+    """Return the path of one of a scan's files: `suffix` behind the prefix ``--out``."""
+    return Path(f"{out}{suffix}")
+
+
+def scan_genome(
+    model_folder: str | Path,
+    genome_path: str | Path,
+    out: str | Path,
+    *,
+    window: int | None = None,
+    anchor: int | None = None,
+    step: int | None = None,
+    target: str | None = None,
+    mode: Mode | None = None,
+    threshold: float | None = None,
+    min_distance: int = 50,
+    track: str = "bigwig",
+    regions: str | Path | None = None,
+    circular: bool = False,
+    seed: int = 0,
+    precision: str | None = None,
+    report: Report = lambda *_: None,
+) -> ScanResult:
+    """Scan a genome and write tracks, calls (BED, GFF3) and summary (JSON).
+
+    Files appear under their names when they are whole: the tracks when everything is scanned,
+    the summary last.
+
+    Parameters
+    ----------
+    model_folder : path-like
+        Classifier.
+    genome_path : path-like
+        FASTA or GenBank.
+    out : path-like
+        Prefix of the files to write.
+    window, anchor, step, target, mode, precision
+        See `make_settings`. Without `anchor`, the one that the model was trained with is used
+        where its folder tells, else the middle. Without `mode`, it is dense for a model that
+        was trained to say the same whatever stands before a window, and else exact.
+    threshold : float, optional
+        Least probability of a call; calibrated on background DNA if not given.
+    min_distance : int
+        Bases between calls of one strand, at least.
+    track : {"bigwig", "bedgraph"}
+    regions : path-like, optional
+        BED; only windows whose anchor lies in one of its intervals are scanned.
+    circular : bool
+        Take all contigs for circular, which a FASTA file cannot say.
+    seed : int
+        Of the background DNA.
+    report : callable
+        Told about progress.
+
+    Returns
+    -------
+    ScanResult
+
+    Raises
+    ------
+    InputError
+        If an argument or file cannot be used, or no contig is as long as a window.
+    """
+    suffix, write_track = track_kind(track)
+    out = Path(out)
+    if out.is_dir():
+        raise InputError(f"--out: {out} is a folder; give a prefix for file names, as {out}/scan.")
+    require_writable(out.parent)
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise InputError(f"--threshold: got {threshold}, allowed is a probability, 0 to 1.")
+    if min_distance < 1:
+        raise InputError(f"--min-distance: got {min_distance}, allowed is 1 or more.")
+    model = load_classifier(model_folder)
+    training = read_config(model_folder)["training"]
+    if anchor is None:
+        anchor = training.get("anchor")
+    if mode is None:
+        mode = "dense" if training.get("carried_state") else "exact"
+    settings = make_settings(
+        model,
+        window=window,
+        anchor=anchor,
+        step=step,
+        target=target,
+        mode=mode,
+        precision=precision,
+    )
+    genome = read_genome(genome_path)
+    if circular:
+        genome = replace(
+            genome, contigs=tuple(replace(contig, circular=True) for contig in genome.contigs)
+        )
+    short = [contig for contig in genome.contigs if not n_windows(contig, settings)]
+    if len(short) == len(genome.contigs):
+        longest = max(map(len, genome.contigs))
+        raise InputError(
+            f"{genome_path}: no contig is as long as a window of {settings.window} bases; the "
+            f"longest has {longest}."
+        )
+    intervals = whole_genome(genome) if regions is None else read_regions(regions, genome)
+    intervals = [i for i in intervals if n_windows(i.contig, settings)]
+    total = sum(interval.end - interval.start for interval in intervals)
+
+    begun = time.monotonic()
+    calibration = None
+    if threshold is None:
+        report("Calibrating on background DNA", 0, total)
+        contigs = [contig for contig in genome.contigs if n_windows(contig, settings)]
+        calibration = calibrate(model, contigs, settings, min_distance, seed)
+        least = calibration.threshold()
+    else:
+        least = _log_odds(threshold)
+    calls: list[Call] = []
+    counts = {"scored": 0, "not_scored": 0}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    notes = list(genome.notes)
+    with ExitStack() as spools:
+        tracks = {
+            strand: spools.enter_context(Spool(out.parent, genome.contigs)) for strand in STRANDS
+        }
+        caller = _Caller(calls, least, min_distance)
+        done = 0
+        for piece in scan(model, intervals, settings):
+            for strand, scores in piece.strands.items():
+                spans = spans_of(piece.contig, strand, scores, settings)
+                tracks[strand].add(piece.contig, spans)
+                unknown = int(np.isnan(scores.log_odds).sum())
+                counts["not_scored"] += unknown
+                counts["scored"] += len(scores.log_odds) - unknown
+                caller.add(piece.contig, strand, scores)
+            done += piece.end - piece.start
+            report("Scanning", done, total)
+        caller.finish()
+        if not counts["scored"]:
+            raise InputError(
+                f"{genome_path if regions is None else regions}: no window has a score. Too many "
+                "bases are ambiguous, or the regions lie so near the ends of contigs that no "
+                "window has its anchor there."
+            )
+        report("Writing", total, total)
+        for strand, word in STRANDS.items():
+            if tracks[strand].n_bases:
+                write_track(tracks[strand], output_path(out, f".{word}{suffix}"))
+            else:
+                notes.append(f"No window of the {word} strand has a score; it has no track.")
+    seconds = time.monotonic() - begun
+
+    write_bed(calls, settings, output_path(out, ".bed"))
+    write_gff3(calls, genome.contigs, settings, output_path(out, ".gff3"))
+    densest = densest_region(model, intervals, calls, settings)
+    if calibration is not None and settings.mode == "exact":
+        notes.append(
+            "The threshold is calibrated in dense mode; this model's scores in exact mode may "
+            "run a little higher or lower."
+        )
+    if short:
+        notes.append(
+            f"{len(short):,} of {len(genome.contigs):,} contigs were not scanned: they are shorter "
+            f"than a window of {settings.window} bases."
+        )
+    if counts["not_scored"]:
+        notes.append(
+            f"{counts['not_scored']:,} windows have no score: more than a tenth of their bases "
+            "is ambiguous."
+        )
+    summary = {
+        "genome": {
+            "name": genome.name,
+            "file": Path(genome_path).name,
+            "simulated": genome.simulated,
+            "contigs": len(genome.contigs),
+            "contigs_shorter_than_a_window": len(short),
+            "bases": genome.n_bases,
+            "genes": genome.n_genes,
+        },
+        "model": {
+            "folder": Path(model_folder).name,
+            "sha256": read_config(model_folder)["sha256"],
+            "class": model.config.classes[settings.target],
+        },
+        "settings": {
+            "mode": settings.mode,
+            "window": settings.window,
+            "anchor": settings.anchor,
+            "step": settings.step,
+            "min_distance": min_distance,
+            "precision": settings.precision,
+            "regions": None if regions is None else Path(regions).name,
+        },
+        "threshold": _threshold_summary(least, calibration),
+        "bases_scanned": total,
+        "windows": counts,
+        "calls": {
+            "all": len(calls),
+            "plus": sum(call.strand > 0 for call in calls),
+            "minus": sum(call.strand < 0 for call in calls),
+            "per_mbp": len(calls) / total * 1e6,
+        },
+        "densest_region": {
+            "contig": densest.contig.name,
+            "start": densest.start,
+            "end": densest.end,
+            "calls": len(densest.calls),
+        },
+        "seconds": seconds,
+        "bases_per_second": total / seconds,
+        "notes": notes,
+    }
+    write_json(output_path(out, ".json"), summary)
+    return ScanResult(genome, settings, least, tuple(calls), densest, summary, tuple(notes))
+
+
+def read_regions(path: str | Path, genome: Genome) -> list[Interval]:
+    """Read the intervals of a BED file that are to be scanned.
+
+    Parameters
+    ----------
+    path : path-like
+        BED. Its strands, names and scores do not matter.
+    genome : Genome
+
+    Returns
+    -------
+    list of Interval
+        In genome order, those that touch joined.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, has no interval, names a contig that the genome has not, or
+        leaves one.
+    """
+    contigs = {contig.name: contig for contig in genome.contigs}
+    spans: dict[str, list[list[int]]] = {name: [] for name in contigs}
+    for line in sorted(read_bed(path).lines, key=lambda line: line.start):
+        if line.contig not in contigs:
+            names = ", ".join(list(contigs)[:3]) + (", ..." if len(contigs) > 3 else "")
+            raise InputError(
+                f"--regions: {path}, line {line.number}: there is no contig {line.contig!r} in "
+                f"the genome; it has {names}."
+            )
+        if line.end > len(contigs[line.contig]):
+            raise InputError(
+                f"--regions: {path}, line {line.number}: ends at {line.end:,}, but contig "
+                f"{line.contig} has {len(contigs[line.contig]):,} bases."
+            )
+        joined = spans[line.contig]
+        if joined and line.start <= joined[-1][1]:
+            joined[-1][1] = max(joined[-1][1], line.end)
+        elif line.start < line.end:
+            joined.append([line.start, line.end])
+    intervals = [
+        Interval(contigs[name], start, end)
+        for name, of_one in spans.items()
+        for start, end in of_one
+    ]
+    if not intervals:
+        raise InputError(f"--regions: {path} has no interval that holds a base.")
+    return intervals
+
+
+def densest_region(
+    model: Classifier, intervals: Sequence[Interval], calls: Sequence[Call], settings: ScanSettings
+) -> Region:
+    """Find the `SHOWN` bases with the most calls and score them again, to draw them.
+
+    Parameters
+    ----------
+    model : Classifier
+    intervals : sequence of Interval
+        What was scanned.
+    calls : sequence of Call
+        In genome order.
+    settings : ScanSettings
+
+    Returns
+    -------
+    Region
+        Within one interval; the first one's start if there are no calls.
+    """
+    anchors: dict[str, list[int]] = {}
+    for call in calls:
+        anchors.setdefault(call.contig.name, []).append(call.anchor)
+    best, most = (intervals[0], intervals[0].start), 0
+    for interval in intervals:
+        of_contig = anchors.get(interval.contig.name, [])
+        last = bisect.bisect_left(of_contig, interval.end)
+        for first in range(bisect.bisect_left(of_contig, interval.start), last):
+            count = bisect.bisect_left(of_contig, of_contig[first] + SHOWN, hi=last) - first
+            if count > most:
+                best, most = (interval, of_contig[first]), count
+    interval, first = best
+    length = min(SHOWN, interval.end - interval.start)
+    # The first call a little away from the edge.
+    start = max(interval.start, min(first - length // 40, interval.end - length))
+    shown = Interval(interval.contig, start, start + length)
+    pieces = list(scan(model, [shown], settings))
+    strands = {
+        strand: StrandScores(
+            np.concatenate([piece.strands[strand].anchors for piece in pieces]),
+            np.concatenate([piece.strands[strand].log_odds for piece in pieces]),
+        )
+        for strand in STRANDS
+    }
+    inside_shown = tuple(
+        call
+        for call in calls
+        if call.contig is shown.contig and shown.start <= call.anchor < shown.end
+    )
+    return Region(*shown, strands, inside_shown)
+
+
+class _Caller:
+    """Gathers the scores above a threshold and calls contig after contig."""
+
+    def __init__(self, calls: list[Call], threshold: float, min_distance: int) -> None:
+        self.calls = calls
+        self.threshold = threshold
+        self.min_distance = min_distance
+        self.contig: Contig | None = None
+        self.candidates: dict[int, list[StrandScores]] = {}
+
+    def add(self, contig: Contig, strand: int, scores: StrandScores) -> None:
+        if contig is not self.contig:
+            self.finish()
+            self.contig = contig
+        above = scores.log_odds >= self.threshold
+        self.candidates.setdefault(strand, []).append(
+            StrandScores(scores.anchors[above], scores.log_odds[above])
+        )
+
+    def finish(self) -> None:
+        """Call the promoters of the contig at hand."""
+        if self.contig is None:
+            return
+        called = [
+            call
+            for strand, parts in self.candidates.items()
+            for call in call_promoters(
+                self.contig,
+                strand,
+                np.concatenate([part.anchors for part in parts]),
+                np.concatenate([part.log_odds for part in parts]),
+                threshold=self.threshold,
+                min_distance=self.min_distance,
+            )
+        ]
+        self.calls += sorted(called, key=lambda call: (call.anchor, -call.strand))
+        self.candidates = {}
+
+
+def _log_odds(probability: float) -> float:
+    if probability in (0, 1):
+        return math.inf if probability else -math.inf
+    return math.log(probability / (1 - probability))
+
+
+def _threshold_summary(least: float, calibration: Calibration | None) -> dict[str, Any]:
+    """Say what a call needs, and how many calls chance would make."""
+    from_chance: dict[str, Any] = {"expected_calls_by_chance_per_mbp": None, "calibration": None}
+    if calibration is not None:
+        from_chance = {
+            "expected_calls_by_chance_per_mbp": calibration.expected(least),
+            "calibration": {
+                "method": "first-order Markov background, dense mode",
+                "bases": calibration.n_bases,
+                "allowed_per_mbp": CHANCE_CALLS,
+                "seed": calibration.seed,
+            },
+        }
+    # JSON has no infinity.
+    log_odds = least if math.isfinite(least) else None
+    probability = round(1 / (1 + math.exp(-least)), 6)
+    return {"probability": probability, "log_odds": log_odds, **from_chance}

@@ -1,0 +1,140 @@
+"""Reading any number of sequences one after the other: FASTA, CSV and TSV, files and pipes."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, NamedTuple, cast
+
+from genomic_ulmfit.dna.alphabet import Codes, encode
+from genomic_ulmfit.errors import InputError
+
+_GZIP = b"\x1f\x8b"
+_FORMATS = (
+    "Allowed are FASTA, and CSV or TSV with a column sequence (optional: id), plain or gzipped."
+)
+
+
+class Named(NamedTuple):
+    """A sequence with its id and where it stands, for error messages."""
+
+    id: str
+    place: str
+    codes: Codes
+
+
+def read_sequences(path: str | Path) -> Iterator[Named]:
+    """Read sequences, never more than one of them at a time.
+
+    Parameters
+    ----------
+    path : path-like
+        ``-`` is standard input. The format is told by content: FASTA begins with ``>``; a
+        table has a header with a column `sequence` and, optionally, `id`, separated by commas,
+        tabs or semicolons. Either may be gzipped.
+
+    Yields
+    ------
+    Named
+        In the order of the input. Ids may be repeated; without them they are ``sequence_N``,
+        counted from 1. Letters are read as `genomic_ulmfit.dna.alphabet.encode` does.
+
+    Raises
+    ------
+    InputError
+        If the input is missing, empty, damaged or of another format, or a sequence is empty or
+        no DNA.
+    """
+    shown = "standard input" if str(path) == "-" else str(path)
+    number = 0
+    with _open(path, shown) as handle:
+        for number, (name, letters) in enumerate(_records(handle, shown), start=1):
+            name = name or f"sequence_{number}"
+            place = f"{shown}, sequence {number} ({name})"
+            if not letters:
+                raise InputError(f"{place}: has no bases. Remove it or give a longer one.")
+            yield Named(name, place, encode(letters, name=place))
+    if number == 0:
+        raise InputError(f"{shown}: a header but no sequences. {_FORMATS}")
+
+
+def _records(handle: io.TextIOWrapper, shown: str) -> Iterator[tuple[str, str]]:
+    """Yield ids (possibly empty) and letters."""
+    first = ""
+    while not first.strip():
+        first = handle.readline()
+        if not first:
+            raise InputError(f"{shown}: the input is empty. {_FORMATS}")
+    if first.startswith(">"):
+        return _fasta(first, handle)
+    return _table(first, handle, shown)
+
+
+def _fasta(title: str, handle: io.TextIOWrapper) -> Iterator[tuple[str, str]]:
+    parts: list[str] = []
+    for line in handle:
+        if line.startswith(">"):
+            yield _first_word(title), "".join("".join(parts).split())
+            title, parts = line, []
+        else:
+            parts.append(line)
+    yield _first_word(title), "".join("".join(parts).split())
+
+
+def _first_word(title: str) -> str:
+    return next(iter(title[1:].split()), "")
+
+
+def _table(header: str, handle: io.TextIOWrapper, shown: str) -> Iterator[tuple[str, str]]:
+    delimiter = max(",\t;", key=header.count)
+    columns = [name.strip() for name in next(csv.reader([header], delimiter=delimiter))]
+    if columns.count("sequence") != 1 or columns.count("id") > 1:
+        found = ", ".join(name[:37] for name in columns[:20])
+        raise InputError(
+            f"{shown}: one column must be named 'sequence', and at most one 'id'; columns found: "
+            f"{found}. {_FORMATS}"
+        )
+    at = columns.index("sequence")
+    at_id = columns.index("id") if "id" in columns else None
+    try:
+        for number, row in enumerate(csv.reader(handle, delimiter=delimiter), start=1):
+            if not row:
+                continue
+            if len(row) != len(columns):
+                raise InputError(
+                    f"{shown}, row {number}: has {len(row)} columns, but the header has "
+                    f"{len(columns)}. Mend the row."
+                )
+            yield "" if at_id is None else row[at_id].strip(), row[at].strip()
+    except csv.Error as error:
+        raise InputError(f"{shown}: not a well-formed table ({error}). {_FORMATS}") from None
+
+
+@contextlib.contextmanager
+def _open(path: str | Path, shown: str) -> Iterator[io.TextIOWrapper]:
+    try:
+        with contextlib.ExitStack() as stack:
+            source = cast("io.BufferedReader", sys.stdin.buffer)
+            if str(path) != "-":
+                source = stack.enter_context(open(path, "rb"))
+            stream: IO[bytes] = source
+            if source.peek(2)[:2] == _GZIP:
+                stream = cast("IO[bytes]", stack.enter_context(gzip.GzipFile(fileobj=source)))
+            # newline=None turns every kind of line end into \n.
+            yield stack.enter_context(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=None))
+    except FileNotFoundError:
+        raise InputError(f"{shown}: there is no such file. Check the path.") from None
+    except IsADirectoryError:
+        raise InputError(f"{shown}: this is a folder; give one file. {_FORMATS}") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(
+            f"{shown}: the gzip data is damaged or ends early ({error}). Copy it again."
+        ) from error
+    except UnicodeDecodeError:
+        raise InputError(f"{shown}: not a text file in UTF-8. {_FORMATS}") from None

@@ -1,0 +1,164 @@
+"""Scores along a genome as tracks that genome browsers open: bigWig and bedGraph.
+
+Each strand has a track of its own. A window's probability stands at its anchor and, where
+windows are more than one base apart, at the bases that follow it on its strand up to the next
+anchor. Windows without a score leave a gap.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pybigtools
+
+from genomic_ulmfit.dna.genome import Contig
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.files import atomic_path
+from genomic_ulmfit.inference.scan import Places, ScanSettings, StrandScores
+
+DECIMALS = 4
+"""Of the probabilities in a track; calls keep theirs in full."""
+
+
+_HEADER = struct.Struct("<qq")
+
+
+class Spans(NamedTuple):
+    """Values of bases ``[start, end)``, ascending and free of overlaps, each of shape (n,)."""
+
+    starts: Places
+    ends: Places
+    values: npt.NDArray[np.float32]
+
+
+def spans_of(contig: Contig, strand: int, scores: StrandScores, settings: ScanSettings) -> Spans:
+    """Return the bases that each window's probability stands for.
+
+    Parameters
+    ----------
+    contig : Contig
+    strand : int
+    scores : StrandScores
+    settings : ScanSettings
+
+    Returns
+    -------
+    Spans
+        On the forward strand; windows without a score are left out.
+    """
+    length = len(contig)
+    known = ~np.isnan(scores.log_odds)
+    anchors = scores.anchors[known]
+    values = (1 / (1 + np.exp(-scores.log_odds[known].astype(np.float64)))).round(DECIMALS)
+    # In the strand's own coordinates a span ends with the next anchor. Round a circle the last
+    # window's anchor meets the first one's, maybe closer than a step.
+    begin = anchors if strand > 0 else length - 1 - anchors
+    limit = np.where(begin < settings.anchor, settings.anchor, length)
+    end = np.minimum(begin + settings.step, limit)
+    starts, ends = (begin, end) if strand > 0 else (length - end, length - begin)
+    return Spans(starts, ends, values.astype(np.float32))
+
+
+class Spool:
+    """Keeps the spans of a track on disk until all of them are known.
+
+    Parameters
+    ----------
+    folder : path-like
+        Where there is room; nothing is seen there, and nothing stays.
+    contigs : sequence of Contig
+        All that will come.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], contigs: Sequence[Contig]) -> None:
+        self.contigs = {contig.name: len(contig) for contig in contigs}
+        self.names = list(self.contigs)
+        self.numbers = {name: number for number, name in enumerate(self.names)}
+        self.n_bases = 0
+        self.file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def add(self, contig: Contig, spans: Spans) -> None:
+        """Append spans, in the order of contigs and positions."""
+        self.file.write(_HEADER.pack(self.numbers[contig.name], len(spans.starts)))
+        for column in spans:
+            self.file.write(column.tobytes())
+        self.n_bases += int((spans.ends - spans.starts).sum())
+
+    def lines(self) -> Iterator[tuple[str, int, int, float]]:
+        """Yield contig, start, end and value of every span; memory does not grow with them."""
+        self.file.seek(0)
+        while head := self.file.read(_HEADER.size):
+            number, count = _HEADER.unpack(head)
+            columns = [
+                np.frombuffer(self.file.read(count * np.dtype(kind).itemsize), kind).tolist()
+                for kind in (np.int64, np.int64, np.float32)
+            ]
+            name = self.names[number]
+            for start, end, value in zip(*columns, strict=True):
+                yield name, start, end, value
+
+
+def write_bigwig(spool: Spool, path: str | os.PathLike[str]) -> None:
+    """Write a track with at least one span as bigWig, atomically."""
+    failure: list[BaseException] = []
+
+    def lines() -> Iterator[tuple[str, int, int, float]]:
+        try:
+            yield from spool.lines()
+        except (Exception, KeyboardInterrupt) as error:
+            # The library would take what came before for all there is.
+            failure.append(error)
+            raise
+
+    with atomic_path(path) as temporary:
+        try:
+            pybigtools.open(str(temporary), "w").write(spool.contigs, lines())
+            covered = pybigtools.open(str(temporary)).info()["summary"]["basesCovered"]
+        except BaseException as error:
+            # Its panics are no `Exception`; of a file that we made, they mean a full disk.
+            failure.append(error)
+            covered = 0
+        if failure and not _is_from_library(failure[0]):
+            raise failure[0]
+        if covered != spool.n_bases:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def _is_from_library(error: BaseException) -> bool:
+    return type(error).__module__.startswith(("pybigtools", "pyo3"))
+
+
+def write_bedgraph(spool: Spool, path: str | os.PathLike[str]) -> None:
+    """Write a track as bedGraph, atomically."""
+    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+        file.writelines(
+            f"{contig}\t{start}\t{end}\t{value:.{DECIMALS}f}\n"
+            for contig, start, end, value in spool.lines()
+        )
+
+
+TRACKS: dict[str, tuple[str, Callable[[Spool, str | os.PathLike[str]], None]]] = {
+    "bigwig": (".bw", write_bigwig),
+    "bedgraph": (".bedgraph", write_bedgraph),
+}
+"""Kind of track -> suffix and writer."""
+
+
+def track_kind(name: str) -> tuple[str, Callable[[Spool, str | os.PathLike[str]], None]]:
+    """Return suffix and writer of a kind of track, or raise `InputError`."""
+    if name not in TRACKS:
+        raise InputError(f"--track: got {name!r}, allowed are {', '.join(TRACKS)}.")
+    return TRACKS[name]

@@ -1,0 +1,222 @@
+"""Calls against known sites: matching, curves and files, each against a slow reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
+
+from genomic_ulmfit.dna.bed import read_bed
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.evaluation.scan_scores import (
+    Site,
+    read_calls,
+    read_truth,
+    score_calls,
+    select,
+)
+
+
+def site(position: int, strand: int = 1, score: float = 0.0, name: str = "") -> Site:
+    return Site("c", position, strand, score, name)
+
+
+def slow(
+    calls: list[Site], truth: list[Site], others: list[Site], reach: int
+) -> tuple[list[float], list[bool], int, list[int]]:
+    """Every call against every site, best call first."""
+    left = list(truth)
+    scores, right, left_out, distances = [], [], 0, []
+    for call in sorted(calls, key=lambda call: -call.score):
+
+        def near(sites: list[Site], call: Site = call) -> list[Site]:
+            same = [s for s in sites if (s.contig, s.strand) == (call.contig, call.strand)]
+            same = [s for s in same if abs(s.position - call.position) <= reach]
+            return sorted(
+                same, key=lambda s: (abs(s.position - call.position), s.strand * s.position)
+            )
+
+        if near(left):
+            chosen = near(left)[0]
+            left.remove(chosen)
+            distances.append((call.position - chosen.position) * call.strand)
+            right.append(True)
+        elif near(others):
+            left_out += 1
+            continue
+        else:
+            right.append(False)
+        scores.append(call.score)
+    return scores, right, left_out, distances
+
+
+sites = st.builds(
+    Site,
+    st.sampled_from(("a", "b")),
+    st.integers(0, 120),
+    st.sampled_from((1, -1)),
+    st.integers(0, 6).map(float),
+)
+
+
+@given(
+    st.lists(sites, max_size=25),
+    st.lists(sites, min_size=1, max_size=15),
+    st.lists(sites, max_size=10),
+    st.integers(0, 30),
+)
+def test_against_the_slow_way(
+    calls: list[Site], truth: list[Site], others: list[Site], reach: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("genomic_ulmfit.evaluation.scan_scores.RESAMPLES", 5)
+        found = score_calls(calls, truth, others=others, tolerance=reach)
+    scores, right, left_out, distances = slow(calls, truth, others, reach)
+    assert (found.n_calls, found.n_right, found.n_left_out) == (len(scores), sum(right), left_out)
+    assert list(found.distances) == distances
+    assert sum(count for _, _, count in found.histogram()) == len(distances)
+    for first, last, count in found.histogram():
+        assert count == sum(first <= distance <= last for distance in distances)
+    assert found.recall.value == pytest.approx(sum(right) / len(truth))
+    if not scores:
+        assert found.precision.value is None
+        assert found.auprc.value == 0
+        return
+    assert found.precision.value == pytest.approx(sum(right) / len(scores))
+    assert found.f1.value == pytest.approx(2 * sum(right) / (len(scores) + len(truth)))
+    # A site that is never found is a positive below everything else, which scikit-learn counts
+    # only in the number of positives.
+    area = 0.0
+    if any(right):
+        area = average_precision_score(right, scores) * sum(right) / len(truth)
+    assert found.auprc.value == pytest.approx(area)
+    best = max(
+        2
+        * sum(r for r, s in zip(right, scores, strict=True) if s >= least)
+        / (sum(s >= least for s in scores) + len(truth))
+        for least in scores
+    )
+    assert found.best_f1 == pytest.approx(best)
+
+
+def test_no_site_is_found_twice_and_strands_do_not_mix() -> None:
+    truth = [site(100), site(130), site(300, -1)]
+    calls = [
+        site(104, score=5),
+        site(97, score=4),
+        site(120, score=3),
+        site(301, score=2),
+        site(320, -1, score=1),
+    ]
+    found = score_calls(calls, truth, tolerance=25)
+    # The second call is as near to the first site, but that one is taken.
+    assert found.distances == (4, -10, -20)
+    assert (found.n_right, found.n_calls) == (3, 5)
+
+
+def test_calls_at_sites_that_do_not_count_are_left_out() -> None:
+    truth = [site(100)]
+    others = [site(140), site(500)]
+    calls = [site(120, score=3), site(125, score=2), site(510, score=1), site(900, score=0)]
+    found = score_calls(calls, truth, others=others, tolerance=30)
+    assert (found.n_right, found.n_left_out, found.n_calls) == (1, 2, 2)
+    assert found.precision.value == 0.5
+    without = score_calls(calls, truth, tolerance=30)
+    assert (without.n_right, without.n_left_out, without.n_calls) == (1, 0, 4)
+
+
+def test_intervals() -> None:
+    rng = np.random.default_rng(0)
+    truth = [site(int(place)) for place in np.sort(rng.integers(0, 5_000_000, 400))]
+    calls = [site(t.position, score=float(rng.random())) for t in truth[::2]]
+    calls += [site(int(p), score=float(rng.random())) for p in rng.integers(0, 5_000_000, 200)]
+    found = score_calls(calls, truth, tolerance=10)
+    for estimate in (found.precision, found.recall, found.f1, found.auprc):
+        value, low, high = estimate
+        assert value is not None
+        assert low is not None
+        assert high is not None
+        assert low < value < high
+    assert found.recall.low == pytest.approx(0.5, abs=0.09)
+    assert found == score_calls(calls, truth, tolerance=10)
+    other = score_calls(calls, truth, tolerance=10, seed=1)
+    assert other.auprc.value == found.auprc.value
+    assert other.auprc.low != found.auprc.low
+
+
+def test_nothing_called() -> None:
+    found = score_calls([], [site(5)], tolerance=50)
+    assert found.to_dict()["precision"]["value"] is None
+    assert found.to_dict()["auprc"]["value"] == 0
+    assert found.best_f1 is None
+
+
+def test_refusals() -> None:
+    with pytest.raises(InputError, match="there is no known site"):
+        score_calls([site(1)], [])
+    with pytest.raises(InputError, match="--tolerance: got -1"):
+        score_calls([site(1)], [site(1)], tolerance=-1)
+
+
+def test_files(tmp_path: Path) -> None:
+    plain = tmp_path / "plain.bed"
+    plain.write_text(
+        "track name=x\n# a comment\nc\t10\t11\tx\t7.5\t+\nc\t10\t30\ty\t3\t-\n"
+        "c\t100\t200\tz\t900\t+\t160\t161\n\nc\t100\t200\tz\t900\t+\t100\t200\n"
+    )
+    assert read_calls(plain) == [
+        Site("c", 10, 1, 7.5),
+        Site("c", 20, -1, 3),
+        Site("c", 160, 1, 900),
+        Site("c", 150, 1, 900),
+    ]
+    assert [s.name for s in read_truth(plain)] == ["x", "y", "z", "z"]
+    ours = tmp_path / "ours.bed"
+    ours.write_text("#chrom\ts\te\tname\tscore\tstrand\tlogOdds\nc\t1\t2\tx\t1000\t+\t9.25\n")
+    assert read_calls(ours) == [Site("c", 1, 1, 9.25)]
+    ours.write_text("#chrom\ts\te\tname\tscore\tstrand\tlogOdds\n")
+    assert read_calls(ours) == []
+    for text, message in (
+        ("c\t1\t2\tx\t5\n", "line 1: has no strand"),
+        ("c\t1\t2\tx\t5\t.\n", "line 1: has no strand"),
+        ("c\t1\t2\tx\thigh\t+\n", r"the score \(column 5\) is 'high'"),
+        ("c\t1\t2\tx\tnan\t+\n", "a number is needed"),
+        ("c\t5\t2\tx\t1\t+\n", "line 1: not a BED interval"),
+        ("c 1\n", "line 1: not a BED interval"),
+    ):
+        plain.write_text(text)
+        with pytest.raises(InputError, match=message):
+            read_calls(plain)
+    plain.write_text("# nothing\n")
+    with pytest.raises(InputError, match="holds no known site"):
+        read_truth(plain)
+    with pytest.raises(InputError, match="there is no such file"):
+        read_truth(tmp_path / "none.bed")
+
+
+def test_selection(tmp_path: Path) -> None:
+    truth = [site(10, name="train"), site(20, name="test"), site(900, name="test")]
+    calls = [site(12), site(910), Site("plasmid", 5, 1)]
+    chosen = select(calls, truth, name="test")
+    assert [s.position for s in chosen.truth] == [20, 900]
+    assert [s.position for s in chosen.others] == [10]
+    assert [c.position for c in chosen.calls] == [12, 910]
+    assert "1 calls are on contigs without any known site (plasmid)" in chosen.notes[0]
+    assert "1 known sites do not count (their name is not 'test')" in chosen.notes[1]
+    bed = tmp_path / "r.bed"
+    bed.write_text("c\t0\t11\nc\t5\t21\nother\t0\t5\n")
+    inside = select(calls, truth, regions=read_bed(bed))
+    assert [s.position for s in inside.truth] == [10, 20]
+    assert [c.position for c in inside.calls] == [12]
+    with pytest.raises(InputError, match=r"names in the file: test, train\."):
+        select(calls, truth, name="valid")
+    with pytest.raises(InputError, match="contigs named chr, the truth on c: none in common"):
+        select([Site("chr", 5, 1)], truth)
+    bed.write_text("x\t0\t5\n")
+    with pytest.raises(InputError, match="no known site is left"):
+        select(calls, truth, regions=read_bed(bed))
+    assert select([], truth).calls == ()
