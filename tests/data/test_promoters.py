@@ -6,13 +6,15 @@ import os
 import random
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genomic_ulmfit.data.promoters import COLUMNS, OTHER, PROMOTER, TRIM, promoter_table
-from genomic_ulmfit.dna.alphabet import encode
+from genomic_ulmfit.data.negatives import TRIM, Window, intergenic_windows
+from genomic_ulmfit.data.promoters import COLUMNS, OTHER, PROMOTER, promoter_table, tss_table
+from genomic_ulmfit.dna.alphabet import decode, encode
 from genomic_ulmfit.dna.genome import Contig, Gene, Genome
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
@@ -232,3 +234,103 @@ def test_counts_on_e_coli() -> None:
     assert set(table["sequence"].str.len()) == {150}
     starts = positives(table)["sequence"].str[100:103].value_counts(normalize=True)
     assert starts["ATG"] > 0.85
+
+
+def bed(folder: Path, *lines: str) -> Path:
+    path = folder / "sites.bed"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return path
+
+
+def test_framing_is_named() -> None:
+    genome = genome_of(random_dna(1000, 0), Gene("g", 200, 900, 1))
+    assert set(promoter_table(genome)["framing"]) == {"anchored"}
+    assert set(promoter_table(genome, 100, -12)["framing"]) == {"upstream"}
+
+
+def test_tss_windows_on_either_strand(tmp_path: Path) -> None:
+    sequence = random_dna(1000, 0)
+    genome = genome_of(sequence, Gene("g", 300, 900, 1))
+    sites = bed(tmp_path, "c1\t200\t201\ta\t0\t+", "c1\t500\t501\tb\t0\t-", "c1\t10\t11\tc\t0\t+")
+    table = tss_table(genome, sites, upstream=60, downstream=20)
+    windows = positives(table)
+    assert windows["id"].tolist() == ["tss_1", "tss_2", "tss_3"]
+    assert windows[["start", "end"]].to_numpy().tolist() == [[140, 220], [481, 561], [950, 1030]]
+    for row in windows.itertuples():
+        assert row.sequence == read(sequence, row.start, row.end, row.strand)
+    # The site itself is the base at index 60.
+    assert windows["sequence"].str[60].tolist() == [
+        sequence[200],
+        reverse_complement(sequence[500]),
+        sequence[10],
+    ]
+    assert tuple(table.columns) == COLUMNS
+    assert set(table["framing"]) == {"tss"}
+    assert negatives(table)["gene"].tolist() == ["g"]
+
+
+def test_repeated_and_unusable_tss_are_counted(tmp_path: Path) -> None:
+    sequence = random_dna(1000, 0)[:-1] + "N"
+    genome = genome_of(sequence, Gene("g", 300, 900, 1), circular=False)
+    line = "c1\t200\t201\ta\t0\t+"
+    sites = bed(tmp_path, line, line, "c1\t10\t11\ta\t0\t+", "c1\t985\t986\ta\t0\t-")
+    table = tss_table(genome, sites)
+    assert positives(table)["id"].tolist() == ["tss_1"]
+    assert table.attrs["notes"] == [
+        "1 TSS were listed before and count once.",
+        "2 TSS gave no window: it would run off the end of its contig.",
+    ]
+
+
+@settings(deadline=None)
+@given(st.integers(0, 99), st.integers(15, 60))
+def test_intergenic_windows_touch_neither_genes_nor_promoters(seed: int, length: int) -> None:
+    sequence = random_dna(900, seed)
+    sequence = sequence[:600] + "N" + sequence[601:]
+    genome = genome_of(sequence, Gene("a", 100, 300, 1), Gene("over", 850, 920, -1))
+    start = 400
+    avoid = Window("p", genome.contigs[0], start, 1, encode(sequence[start : start + length]), "")
+    windows = intergenic_windows(genome, length, [avoid], np.random.default_rng(seed))
+    taken = [*range(100, 300), *range(850, 900), *range(20), *range(start, start + length), 600]
+    seen: list[int] = []
+    for window in windows:
+        covered = range(window.start, window.start + length)
+        assert not set(covered) & {*taken, *seen}
+        seen += covered
+        expected = sequence[window.start : window.start + length]
+        assert decode(window.codes) == (
+            expected if window.strand > 0 else reverse_complement(expected)
+        )
+    # Whatever is left is too short for one more.
+    free = sorted(set(range(900)) - set(taken))
+    stretches = np.split(free, np.flatnonzero(np.diff(free) > 1) + 1)
+    assert len(windows) == sum(len(stretch) // length for stretch in stretches)
+
+
+def test_shuffled_negatives_stand_where_their_promoter_does(tmp_path: Path) -> None:
+    genome = genome_of(random_dna(1000, 0))
+    sites = bed(tmp_path, "c1\t200\t201\ta\t0\t+", "c1\t500\t501\tb\t0\t-")
+    table = tss_table(genome, sites, "shuffled")
+    one, other = positives(table), negatives(table)
+    place = ["contig", "start", "end", "strand"]
+    assert (one[place].to_numpy() == other[place].to_numpy()).all()
+    for left, right in zip(one["sequence"], other["sequence"], strict=True):
+        assert left != right
+        assert sorted(left) == sorted(right)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("c2\t1\t2\ta\t0\t+", "line 1: contig 'c2' is not in test, which has c1"),
+        ("c1\t1\t2", "needs its strand"),
+        ("c1\t1\t1\ta\t0\t+", "is no place"),
+        ("c1\t1000\t1001\ta\t0\t+", "is no place"),
+    ],
+)
+def test_unusable_tss(tmp_path: Path, line: str, message: str) -> None:
+    genome = genome_of(random_dna(1000, 0), Gene("g", 300, 900, 1))
+    with pytest.raises(InputError, match=message):
+        tss_table(genome, bed(tmp_path, line))
+    with pytest.raises(InputError, match="--negatives: got 'all'"):
+        tss_table(genome, bed(tmp_path, line), "all")

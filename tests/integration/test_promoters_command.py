@@ -10,6 +10,7 @@ import pytest
 
 from genomic_ulmfit.data.splits import leakage
 from genomic_ulmfit.data.tables import read_labelled
+from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.dna.simulate import simulate_genome, write_genbank
 
 
@@ -115,3 +116,47 @@ def test_too_few_genes_for_a_split(tmp_path: Path) -> None:
     out.write_text("old")
     assert "nothing left to train on" in " ".join(refused(genome, "--out", out).split())
     assert out.read_text() == "old"
+
+
+def test_three_framings(genbank: Path, tmp_path: Path) -> None:
+    out = tmp_path / "promoters.csv"
+    genome = read_genome(genbank)
+    sites = tmp_path / "sites.bed"
+    sites.write_text(
+        "".join(
+            f"{contig.name}\t{place}\t{place + 1}\tt\t0\t{'+' if strand > 0 else '-'}\n"
+            for contig in genome.contigs
+            for place, strand in (
+                (g.start if g.strand > 0 else g.end - 1, g.strand) for g in contig.genes
+            )
+        )
+    )
+    result = run(genbank, "--out", out, "--framing", "upstream")
+    assert result.returncode == 0, result.stderr
+    table = read_labelled(out)
+    assert set(table["sequence"].str.len()) == {88}
+    assert set(table["framing"]) == {"upstream"}
+
+    for kind in ("intergenic", "shuffled"):
+        result = run(
+            *(genbank, "--out", out, "--framing", "tss", "--tss", sites, "--negatives", kind),
+        )
+        assert result.returncode == 0, result.stderr
+        table = read_labelled(out, require_classes=True)
+        assert set(table["sequence"].str.len()) == {80}
+        assert set(table["framing"]) == {"tss"}
+        assert table["id"].str.startswith(f"{kind}_").sum() == (table["label"] == 0).sum()
+        assert leakage(table).total == 0
+
+
+def test_options_that_do_not_go_together(genbank: Path, tmp_path: Path) -> None:
+    out = tmp_path / "promoters.csv"
+    sites = tmp_path / "sites.bed"
+    sites.write_text("c1\t1\t2\ta\t0\t+\n")
+    tss = ("--framing", "tss", "--tss", sites)
+    assert "needs --tss" in refused(genbank, "--out", out, "--framing", "tss")
+    assert "is for --framing tss" in refused(genbank, "--out", out, "--tss", sites)
+    assert "is for --framing tss" in refused(genbank, "--out", out, "--negatives", "cds")
+    assert "use strict" in refused(genbank, "--out", out, *tss, "--protocol", "seed")
+    assert "is the BED file itself" in refused(genbank, "--out", sites, *tss)
+    assert not out.exists()

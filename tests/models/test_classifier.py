@@ -15,6 +15,7 @@ from genomic_ulmfit.dna.tokenizer import KmerTokenizer
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.awd_lstm import locked_dropout
 from genomic_ulmfit.models.classifier import (
+    FIXED_LENGTH,
     HEADS,
     Classifier,
     ClassifierConfig,
@@ -99,10 +100,10 @@ PRECISIONS = [
 def test_a_prediction_does_not_depend_on_the_batch(
     head: str, precision: str, tolerance: float
 ) -> None:
-    sizes = [60] * 40 if head == "position" else [5, 6, 60, 150, 20, 21, 300, 7] * 5
+    sizes = [60] * 40 if head in FIXED_LENGTH else [5, 6, 60, 150, 20, 21, 300, 7] * 5
     codes = random_codes(sizes)
     codes[3][2:9] = AMBIGUOUS
-    model = classifier(head, 60 if head == "position" else None)
+    model = classifier(head, 60 if head in FIXED_LENGTH else None)
     alone = np.concatenate(
         [predict_probabilities(model, [one], precision=precision) for one in codes]
     )
@@ -131,7 +132,7 @@ def test_more_padding_changes_nothing() -> None:
 @pytest.mark.parametrize("first", [0, 1, 2])
 @pytest.mark.parametrize("head", HEADS)
 def test_forward_from_goes_on_above_finished_layers(head: str, first: int) -> None:
-    model = classifier(head, 40 if head == "position" else None)
+    model = classifier(head, 40 if head in FIXED_LENGTH else None)
     batch = TokenizedSequences.of(random_codes([40] * 3), ENCODER.tokenizer).batch(np.arange(3))
     with torch.no_grad():
         x = model.encoder.embed(batch.tokens)
@@ -167,7 +168,7 @@ def trained(head: str) -> tuple[Classifier, tuple[Tensor, Tensor, Tensor]]:
         for lowest in (0, 20):
             at = lowest + rng.integers(14)
             codes[one][at : at + 6] = [3, 0, 3, 0, 0, 3]
-    config = ClassifierConfig(ENCODER, ("a", "b"), head, 60 if head == "position" else None)
+    config = ClassifierConfig(ENCODER, ("a", "b"), head, 60 if head in FIXED_LENGTH else None)
     recipe = FineTuningRecipe((Stage(None, 12, 1e-2),), 0.3, batch_size=16, layer_decay=1)
     model, _ = fine_tune(codes, targets, config, recipe, precision="fp32", progress=False)
     batch = TokenizedSequences.of(codes, ENCODER.tokenizer).batch(np.arange(96))
@@ -191,7 +192,7 @@ def offset(masked: Tensor, whole: Tensor) -> float:
     return float(abs((masked - whole).mean()) / whole.std())
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", ["position", "pooling"])  # a probe is fitted, not trained
 def test_training_and_evaluation_mode_agree_in_the_mean(head: str) -> None:
     model, inputs = trained(head)
     masked, whole = train_and_eval_margins(model, inputs)

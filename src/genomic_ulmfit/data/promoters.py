@@ -1,23 +1,33 @@
-"""Labelled windows of an annotated genome: gene starts against the insides of genes.
+"""Labelled windows of a genome: promoters against other DNA, in three framings of the task.
 
-The windows are those of the seed's protocol: a promoter window is anchored at the annotated
-start codon, not at a transcription start site (TSS), which genome annotation does not hold.
+`anchored` and `upstream` are cut at annotated start codons, as in the seed's protocol; `tss` is
+cut at transcription start sites (TSS), which genome annotation does not hold and a BED file
+brings.
 """
 
 from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from genomic_ulmfit.data.homology import WORD
-from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, decode
-from genomic_ulmfit.dna.genome import Contig, Gene, Genome
+from genomic_ulmfit.data.negatives import (
+    Window,
+    coding_windows,
+    intergenic_windows,
+    shuffled_windows,
+)
+from genomic_ulmfit.dna.alphabet import AMBIGUOUS, decode
+from genomic_ulmfit.dna.bed import read_bed
+from genomic_ulmfit.dna.genome import Genome
 from genomic_ulmfit.errors import InputError
 
 PROMOTER = 1
 OTHER = 0
-TRIM = 50
-"""Bases left out at both ends of a CDS before a negative window is drawn."""
 
 COLUMNS = (
     "id",
@@ -29,17 +39,45 @@ COLUMNS = (
     "end",
     "strand",
     "gene",
+    "framing",
 )
+
+NEGATIVES = ("cds", "intergenic", "shuffled")
+
+
+@dataclass(frozen=True)
+class Framing:
+    """Where a promoter window lies around its anchor.
+
+    Parameters
+    ----------
+    upstream : int
+        Bases before the anchor, which is the first base of the start codon or the TSS.
+    downstream : int
+        Bases from the anchor on; a negative number ends the window before it.
+    """
+
+    upstream: int
+    downstream: int
+
+
+FRAMINGS = {
+    "anchored": Framing(100, 50),
+    "upstream": Framing(100, -12),
+    "tss": Framing(60, 20),
+}
+"""The windows -100..+50 and -100..-12 of a start codon (the second holds neither the codon nor
+the Shine-Dalgarno sequence before it), and -60..+20 of a TSS."""
 
 
 def promoter_table(
     genome: Genome, upstream: int = 100, downstream: int = 50, seed: int = 0
 ) -> pd.DataFrame:
-    """Cut promoter windows and as long windows from inside genes, all in sense direction.
+    """Cut windows at gene starts and as long windows from inside genes, all in sense direction.
 
     A positive is the window from `upstream` bases before to `downstream` bases after the CDS
-    start. A negative is one window of the same length at a random place inside a CDS of which
-    more than that length is left after `TRIM` bases are taken from either end.
+    start. A negative is one window of the same length at a random place inside a CDS, see
+    `genomic_ulmfit.data.negatives.coding_windows`.
 
     Parameters
     ----------
@@ -65,7 +103,8 @@ def promoter_table(
         - start, end: 0-based half-open on the forward strand. ``0 <= start < contig_length``;
           a window over the origin of a circular contig has ``end > contig_length``;
         - strand: ``+`` or ``-``, the strand that `sequence` is read from;
-        - gene: the name of the CDS.
+        - gene: the name of the CDS;
+        - framing: "anchored" if the window reaches the start codon, else "upstream".
 
         ``table.attrs["notes"]`` lists what was left out, one sentence with a count each.
 
@@ -81,87 +120,194 @@ def promoter_table(
     differ in that a window over the origin of a circular contig is kept.
     """
     genome.require_genes()
-    length = upstream + downstream
+    length = _length(upstream, downstream)
+    rng = np.random.default_rng(seed)
+    positives: list[Window] = []
+    open_start = off_edge = ambiguous = number = 0
+    for contig in genome.contigs:
+        for gene in contig.genes:
+            number += 1
+            if not gene.start_known:
+                open_start += 1
+                continue
+            start = gene.start - upstream if gene.strand > 0 else gene.end - downstream
+            codes = contig.window(start, start + length, gene.strand)
+            if codes is None:
+                off_edge += 1
+            elif (codes == AMBIGUOUS).any():
+                ambiguous += 1
+            else:
+                name = f"promoter_{number}"
+                positives.append(Window(name, contig, start, gene.strand, codes, gene.name))
+    negatives, negative_notes = coding_windows(genome, length, rng)
+
+    notes = []
+    if open_start:
+        notes.append(
+            f"{open_start:,} CDS gave no promoter window: the annotation leaves their start open."
+        )
+    if off_edge:
+        notes.append(
+            f"{off_edge:,} CDS gave no promoter window: it would run off the end of its contig."
+        )
+    notes += _ambiguous_note(ambiguous)
+    notes += negative_notes
+    for kind, windows in (("promoter", positives), ("coding", negatives)):
+        if not windows:
+            raise InputError(
+                f"{genome.name}: none of {genome.n_genes:,} CDS gives a {kind} window. "
+                + " ".join(notes)
+            )
+    framing = "anchored" if downstream > 0 else "upstream"
+    return _table(positives, negatives, framing, notes)
+
+
+def tss_table(
+    genome: Genome,
+    bed: str | os.PathLike[str],
+    negatives: str = "cds",
+    upstream: int = 60,
+    downstream: int = 20,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Cut windows at transcription start sites and as long windows that are none.
+
+    Parameters
+    ----------
+    genome : Genome
+        With annotated CDS, unless `negatives` is "shuffled".
+    bed : path-like
+        Transcription start sites: an interval's first base along its strand (column 6) is the
+        TSS. A site listed twice counts once.
+    negatives : {"cds", "intergenic", "shuffled"}
+        From inside CDS (`coding_windows`), from stretches that neither a CDS nor a positive
+        covers (`intergenic_windows`), or each positive with its dinucleotides shuffled
+        (`shuffled_windows`). No more than there are positives, drawn at random.
+    upstream, downstream : int
+        Bases before the TSS, and from the TSS on.
+    seed : int
+        Of the negatives.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As from `promoter_table`. Positives are ``tss_N``, N being the line in the BED file; their
+        `gene` is empty. `framing` is "tss".
+
+    Raises
+    ------
+    InputError
+        If `negatives` is none of the three, the BED file cannot be used or does not fit the
+        genome, or there are no windows of one kind.
+    """
+    if negatives not in NEGATIVES:
+        raise InputError(
+            f"--negatives: got {negatives!r}, allowed are cds, intergenic and shuffled."
+        )
+    if negatives != "shuffled":
+        genome.require_genes()
+    length = _length(upstream, downstream)
+    rng = np.random.default_rng(seed)
+    contigs = {contig.name: contig for contig in genome.contigs}
+    positives: dict[tuple[str, int, int], Window] = {}
+    repeated = off_edge = ambiguous = 0
+    for line in read_bed(bed).lines:
+        strand = line.fields[5] if len(line.fields) > 5 else "."
+        if line.contig not in contigs:
+            raise InputError(
+                f"{bed}, line {line.number}: contig {line.contig!r} is not in {genome.name}, which "
+                f"has {', '.join(list(contigs)[:5])}. Give the BED file of this genome."
+            )
+        if strand not in ("+", "-"):
+            raise InputError(
+                f"{bed}, line {line.number}: a TSS needs its strand, + or -, in column 6; found "
+                f"{strand!r}."
+            )
+        contig = contigs[line.contig]
+        if line.end == line.start or line.end > len(contig):
+            raise InputError(
+                f"{bed}, line {line.number}: {line.start}-{line.end} is no place on "
+                f"{contig.name}, which has {len(contig):,} bases."
+            )
+        start = line.start - upstream if strand == "+" else line.end - downstream
+        sign = 1 if strand == "+" else -1
+        codes = contig.window(start, start + length, sign)
+        if (contig.name, start, sign) in positives:
+            repeated += 1
+        elif codes is None:
+            off_edge += 1
+        elif (codes == AMBIGUOUS).any():
+            ambiguous += 1
+        else:
+            window = Window(f"tss_{line.number}", contig, start, sign, codes, "")
+            positives[contig.name, start, sign] = window
+    notes = []
+    if repeated:
+        notes.append(f"{repeated:,} TSS were listed before and count once.")
+    if off_edge:
+        notes.append(f"{off_edge:,} TSS gave no window: it would run off the end of its contig.")
+    notes += _ambiguous_note(ambiguous)
+
+    sites = list(positives.values())
+    if negatives == "cds":
+        others, negative_notes = coding_windows(genome, length, rng)
+        notes += negative_notes
+    elif negatives == "intergenic":
+        others = intergenic_windows(genome, length, sites, rng)
+    else:
+        others = shuffled_windows(sites, rng)
+    for kind, windows in (("promoter", sites), (negatives, others)):
+        if not windows:
+            raise InputError(
+                f"{genome.name}, {bed}: no {kind} window can be cut. {' '.join(notes)}"
+            )
+    if len(others) > len(sites):
+        kept = np.sort(rng.permutation(len(others))[: len(sites)])
+        others = [others[i] for i in kept]
+    elif len(others) < len(sites):
+        notes.append(
+            f"Only {len(others):,} {negatives} windows can be cut for {len(sites):,} promoters."
+        )
+    return _table(sites, others, "tss", notes)
+
+
+def _length(upstream: int, downstream: int) -> int:
     if upstream < 0:
         raise InputError(f"upstream: got {upstream}, allowed are 0 and more bases.")
+    length = upstream + downstream
     if length < WORD:
         raise InputError(
             f"upstream, downstream: {upstream} and {downstream} give windows of {length} bases; "
             f"at least {WORD} are needed to tell homologous sequences apart."
         )
+    return length
 
-    rng = np.random.default_rng(seed)
-    left_out = dict.fromkeys(_REASONS, 0)
-    positives: list[tuple[object, ...]] = []
-    negatives: list[tuple[object, ...]] = []
-    number = 0
-    for contig in genome.contigs:
-        for gene in contig.genes:
-            number += 1
-            if not gene.start_known:
-                left_out["start"] += 1
-            else:
-                begin = gene.start - upstream if gene.strand > 0 else gene.end - downstream
-                codes = contig.window(begin, begin + length, gene.strand)
-                if codes is None:
-                    left_out["edge"] += 1
-                elif (codes == AMBIGUOUS).any():
-                    left_out["ambiguous positive"] += 1
-                else:
-                    positives.append(
-                        _row(f"promoter_{number}", PROMOTER, contig, gene, begin, codes)
-                    )
 
-            room = len(gene) - 2 * TRIM - length
-            if room <= 0:
-                left_out["short"] += 1
-                continue
-            begin = gene.start + TRIM + int(rng.integers(room + 1))
-            codes = contig.window(begin, begin + length, gene.strand)
-            if codes is None or (codes == AMBIGUOUS).any():
-                left_out["unusable negative"] += 1
-            else:
-                negatives.append(_row(f"coding_{number}", OTHER, contig, gene, begin, codes))
+def _ambiguous_note(count: int) -> list[str]:
+    if not count:
+        return []
+    return [f"{count:,} promoter windows were left out: they hold ambiguous bases."]
 
-    notes = [
-        _REASONS[reason].format(n=f"{count:,}", length=length)
-        for reason, count in left_out.items()
-        if count
+
+def _table(
+    positives: Sequence[Window], negatives: Sequence[Window], framing: str, notes: list[str]
+) -> pd.DataFrame:
+    rows = [
+        (
+            window.name,
+            decode(window.codes),
+            label,
+            window.contig.name,
+            len(window.contig),
+            window.start % len(window.contig),
+            window.start % len(window.contig) + len(window.codes),
+            "+" if window.strand > 0 else "-",
+            window.gene,
+            framing,
+        )
+        for label, windows in ((PROMOTER, positives), (OTHER, negatives))
+        for window in windows
     ]
-    for kind, rows in (("promoter", positives), ("coding", negatives)):
-        if not rows:
-            raise InputError(
-                f"{genome.name}: none of {genome.n_genes:,} CDS gives a {kind} window. "
-                + " ".join(notes)
-            )
-    table = pd.DataFrame(positives + negatives, columns=list(COLUMNS))
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
     table.attrs["notes"] = notes
     return table
-
-
-_REASONS = {
-    "start": "{n} CDS gave no promoter window: the annotation leaves their start open.",
-    "edge": "{n} CDS gave no promoter window: it would run off the end of its contig.",
-    "ambiguous positive": "{n} promoter windows were left out: they hold ambiguous bases.",
-    "short": "{n} CDS gave no coding window: too short for {length} bases after trimming "
-    f"{TRIM} from either end.",
-    "unusable negative": "{n} coding windows were left out: they hold ambiguous bases or leave "
-    "their contig.",
-}
-
-
-def _row(
-    name: str, label: int, contig: Contig, gene: Gene, begin: int, codes: Codes
-) -> tuple[object, ...]:
-    start = begin % len(contig)
-    return (
-        name,
-        decode(codes),
-        label,
-        contig.name,
-        len(contig),
-        start,
-        start + len(codes),
-        "+" if gene.strand > 0 else "-",
-        gene.name,
-    )

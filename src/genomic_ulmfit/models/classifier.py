@@ -1,8 +1,8 @@
-"""The classifier: an encoder under a head that pools hidden states and sees position."""
+"""The classifier: an encoder under a head that pools hidden states or sees position, or both."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -14,8 +14,11 @@ from genomic_ulmfit.dna.tokenizer import KmerTokenizer
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
 from genomic_ulmfit.models.config import Dropouts, EncoderConfig
+from genomic_ulmfit.models.probe import ProbeHead
 
-HEADS = ("position", "pooling")
+HEADS = ("position", "pooling", "probe")
+FIXED_LENGTH = ("position", "probe")
+"""Heads with weights for every position, for sequences of one length."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,17 @@ class ClassifierConfig:
     encoder : EncoderConfig
     classes : tuple of str
         Class names, in the order of the output columns.
-    head : {"position", "pooling"}
+    head : {"position", "pooling", "probe"}
         `pooling` is the seed's head (last, max and mean over time), for sequences of any
         length. `position` adds what stands where, for sequences that all have `length` bases.
+        `probe` is linear and by position alone; `genomic_ulmfit.training.few_labels` fits it.
     length : int or None
-        Bases per sequence; needed by the `position` head.
+        Bases per sequence; needed by the `position` and `probe` heads.
     integer_labels : bool
         Whether class names are to be given back as integers.
+    with_probe : bool
+        Whether a probe, with an encoder of its own that was never fine-tuned, has a say: logits
+        are then the mean of both.
     """
 
     encoder: EncoderConfig
@@ -41,15 +48,18 @@ class ClassifierConfig:
     head: str = "position"
     length: int | None = None
     integer_labels: bool = False
+    with_probe: bool = False
 
     def __post_init__(self) -> None:
         if self.head not in HEADS:
             raise InputError(f"head: got {self.head!r}, allowed are {', '.join(HEADS)}.")
-        if self.head == "position" and self.length is None:
+        if (self.head in FIXED_LENGTH or self.with_probe) and self.length is None:
             raise InputError(
-                "head: 'position' needs sequences of one length; use 'pooling' for sequences of "
-                "several lengths."
+                f"head: {self.head!r} needs sequences of one length; use 'pooling' for sequences "
+                "of several lengths."
             )
+        if self.head == "probe" and self.with_probe:
+            raise InputError("with_probe: a probe has no second one; use another head.")
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able form."""
@@ -220,13 +230,23 @@ class Classifier(nn.Module):
         dropouts = dropouts or Dropouts()
         self.encoder = AWDLSTM(config.encoder, dropouts)
         width, n_classes = config.encoder.embedding, len(config.classes)
-        self.pooling_head = PoolingHead(width, n_classes, dropouts.output)
+        tokenizer = config.encoder.tokenizer
+        self.pooling_head: PoolingHead | None = None
         self.position_head: PositionHead | None = None
+        self.probe_head: ProbeHead | None = None
+        if config.head == "probe":
+            assert config.length is not None
+            self.probe_head = ProbeHead(
+                width, tokenizer.n_tokens(config.length), config.length, n_classes
+            )
+        else:
+            self.pooling_head = PoolingHead(width, n_classes, dropouts.output)
         if config.head == "position":
             assert config.length is not None
-            self.position_head = PositionHead(
-                width, config.encoder.tokenizer, config.length, n_classes
-            )
+            self.position_head = PositionHead(width, tokenizer, config.length, n_classes)
+        self.probe: Classifier | None = None
+        if config.with_probe:
+            self.probe = Classifier(replace(config, head="probe", with_probe=False))
 
     def forward(self, tokens: Tensor, lengths: Tensor, codes: Tensor) -> Tensor:
         """Score sequences.
@@ -238,17 +258,22 @@ class Classifier(nn.Module):
         lengths : Tensor of int, shape (batch,)
             Tokens of each sequence.
         codes : Tensor of uint8, shape (batch, bases)
-            Base codes, padded with the ambiguous code; only the `position` head reads them.
+            Base codes, padded with the ambiguous code; heads that see position read them.
 
         Returns
         -------
         Tensor, shape (batch, n_classes)
             Logits.
         """
-        return self.forward_from(0, self.encoder.embed(tokens), lengths, codes)
+        logits = self.forward_from(0, self.encoder.embed(tokens), lengths, codes)
+        if self.probe is not None:
+            logits = (logits + self.probe(tokens, lengths, codes)) / 2
+        return logits
 
     def forward_from(self, first: int, x: Tensor, lengths: Tensor, codes: Tensor) -> Tensor:
         """Score the output of the first `first` LSTM layers (of the embedding if 0).
+
+        The probe beside the network, if there is one, is left out.
 
         Parameters
         ----------
@@ -265,7 +290,11 @@ class Classifier(nn.Module):
         # Without output dropout: on channels whose mean is large against what varies, batch
         # norm would learn the variance of the masks. The pooling head has dropout of its own.
         hidden, _, _ = self.encoder.forward_from(first, x)
-        logits: Tensor = self.pooling_head(hidden, lengths)
+        if self.probe_head is not None:
+            logits: Tensor = self.probe_head(hidden, codes)
+            return logits
+        assert self.pooling_head is not None
+        logits = self.pooling_head(hidden, lengths)
         if self.position_head is not None:
             logits = logits + self.position_head(hidden, codes)
         return logits

@@ -6,7 +6,7 @@ one-cycle schedule of rate and momentum in each stage.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,11 +43,15 @@ class Stage:
     epochs : int
     learning_rate : float
         Peak, for the head.
+    min_steps : int
+        Optimizer steps of the whole stage, at least. A handful of sequences is one batch, and a
+        handful of steps teaches nothing: an epoch then goes round them several times.
     """
 
     layers: int | None
     epochs: int
     learning_rate: float
+    min_steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,16 +78,16 @@ class FineTuningRecipe:
 
 
 NAIVE = FineTuningRecipe(
-    stages=(Stage(None, 3, 2e-3),), dropout=0.2, batch_size=32, layer_decay=1.0
+    stages=(Stage(None, 3, 2e-3, min_steps=120),), dropout=0.2, batch_size=32, layer_decay=1.0
 )
 """From random weights: all layers at once."""
 
 PRETRAINED = FineTuningRecipe(
     stages=(
-        Stage(0, 3, 3e-3),
-        Stage(1, 1, 2e-3),
-        Stage(2, 1, 2e-3),
-        Stage(None, 1, 2e-3),
+        Stage(0, 3, 3e-3, min_steps=150),
+        Stage(1, 1, 2e-3, min_steps=30),
+        Stage(2, 1, 2e-3, min_steps=30),
+        Stage(None, 1, 2e-3, min_steps=30),
     ),
     dropout=0.3,
     batch_size=32,
@@ -92,6 +96,21 @@ PRETRAINED = FineTuningRecipe(
 
 CACHE_LIMIT = 2 << 30
 """Bytes that the outputs of frozen layers may take; beyond, they are computed again each epoch."""
+
+
+class _Rounds:
+    """Batches gone round several times in each epoch."""
+
+    def __init__(self, batches: ShuffledBatches, rounds: int) -> None:
+        self.batches = batches
+        self.rounds = rounds
+
+    def __len__(self) -> int:
+        return self.rounds * len(self.batches)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for _ in range(self.rounds):
+            yield from self.batches
 
 
 class _FineTuningTask(L.LightningModule):
@@ -293,6 +312,7 @@ def fine_tune(
             parameter.requires_grad_(stage.layers is None)
         for layer in model.encoder.layers[frozen:]:
             layer.requires_grad_(True)
+        epoch = _Rounds(batches, max(1, -(-stage.min_steps // (stage.epochs * len(batches)))))
         cache = _cached_output(model, frozen, sequences, precision) if frozen else None
         task = _FineTuningTask(
             model.train(),
@@ -300,7 +320,7 @@ def fine_tune(
             stage,
             torch.from_numpy(targets.astype(np.int64)),
             cache,
-            total_steps=stage.epochs * len(batches),
+            total_steps=stage.epochs * len(epoch),
         )
         trainer = make_trainer(
             precision,
@@ -310,7 +330,7 @@ def fine_tune(
                 _Curve(name, curve, valid, precision),
             ],
         )
-        fit(trainer, task, batches)
+        fit(trainer, task, epoch)
     return model.cpu().eval(), curve
 
 

@@ -1,0 +1,149 @@
+"""Windows that are no promoters: from inside genes, from between genes, or shuffled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from genomic_ulmfit.data.shuffle import shuffle_dinucleotides
+from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
+from genomic_ulmfit.dna.genome import Contig, Genome
+
+TRIM = 50
+"""Bases left out at both ends of a CDS before a negative window is drawn."""
+
+
+class Window(NamedTuple):
+    """A stretch of a genome, read along one strand.
+
+    Parameters
+    ----------
+    name : str
+    contig : Contig
+    start : int
+        On the forward strand, 0-based.
+    strand : int
+        +1 or -1, the strand that `codes` is read from.
+    codes : numpy.ndarray of uint8, shape (length,)
+    gene : str
+        The CDS it belongs to; empty for none.
+    """
+
+    name: str
+    contig: Contig
+    start: int
+    strand: int
+    codes: Codes
+    gene: str
+
+
+def coding_windows(
+    genome: Genome, length: int, rng: np.random.Generator
+) -> tuple[list[Window], list[str]]:
+    """Cut one window at a random place inside each CDS that has room, in sense direction.
+
+    A CDS has room if more than `length` bases are left after `TRIM` are taken from either end.
+
+    Parameters
+    ----------
+    genome : Genome
+    length : int
+        In bases.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    windows : list of Window
+        Named ``coding_N``, N being the number of the CDS in genome order.
+    notes : list of str
+        What was left out, one sentence with a count each.
+    """
+    windows = []
+    short = unusable = number = 0
+    for contig in genome.contigs:
+        for gene in contig.genes:
+            number += 1
+            room = len(gene) - 2 * TRIM - length
+            if room <= 0:
+                short += 1
+                continue
+            start = gene.start + TRIM + int(rng.integers(room + 1))
+            codes = contig.window(start, start + length, gene.strand)
+            if codes is None or (codes == AMBIGUOUS).any():
+                unusable += 1
+            else:
+                name = f"coding_{number}"
+                windows.append(Window(name, contig, start, gene.strand, codes, gene.name))
+    notes = []
+    if short:
+        notes.append(
+            f"{short:,} CDS gave no coding window: too short for {length} bases after trimming "
+            f"{TRIM} from either end."
+        )
+    if unusable:
+        notes.append(
+            f"{unusable:,} coding windows were left out: they hold ambiguous bases or leave their "
+            "contig."
+        )
+    return windows, notes
+
+
+def intergenic_windows(
+    genome: Genome, length: int, avoid: Sequence[Window], rng: np.random.Generator
+) -> list[Window]:
+    """Cut windows from what is covered neither by a CDS nor by given windows, of any strand.
+
+    Every stretch that is left over is cut into as many windows side by side as fit, beginning at
+    a random place; each is read from a random strand.
+
+    Parameters
+    ----------
+    genome : Genome
+    length : int
+        In bases.
+    avoid : sequence of Window
+        Windows of `length` bases to keep clear of.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    list of Window
+        Named ``intergenic_N``, in genome order, without ambiguous bases.
+    """
+    windows: list[Window] = []
+    for contig in genome.contigs:
+        covered = contig.codes == AMBIGUOUS
+        spans = [(gene.start, gene.end) for gene in contig.genes]
+        spans += [(one.start, one.start + length) for one in avoid if one.contig is contig]
+        for start, end in spans:
+            covered[np.arange(start, end) % len(contig)] = True
+        edges = np.flatnonzero(np.diff(covered, prepend=True, append=True))
+        for start, end in zip(edges[::2], edges[1::2], strict=True):
+            fitting = (end - start) // length
+            first = start + int(rng.integers(end - start - fitting * length + 1))
+            for begin in range(first, first + fitting * length, length):
+                strand = 1 if rng.random() < 0.5 else -1
+                codes = contig.window(begin, begin + length, strand)
+                assert codes is not None
+                name = f"intergenic_{len(windows) + 1}"
+                windows.append(Window(name, contig, begin, strand, codes, ""))
+    return windows
+
+
+def shuffled_windows(windows: Sequence[Window], rng: np.random.Generator) -> list[Window]:
+    """Shuffle each window's sequence, all dinucleotides kept.
+
+    Returns
+    -------
+    list of Window
+        Named ``shuffled_N``, N counting from 1. Contig, start and strand stay those of the
+        window, so that a split which keeps overlapping windows together keeps these two together.
+    """
+    return [
+        window._replace(
+            name=f"shuffled_{number}", codes=shuffle_dinucleotides(window.codes, rng), gene=""
+        )
+        for number, window in enumerate(windows, start=1)
+    ]

@@ -1,0 +1,299 @@
+"""Labelled sequences of many species through one recipe, beside the baselines.
+
+Every cell (data set, model) is written to a file of its own when it is done, so that an
+interrupted benchmark goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from genomic_ulmfit.data.splits import leakage
+from genomic_ulmfit.data.tables import read_labelled
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.evaluation.baselines import BASELINES
+from genomic_ulmfit.evaluation.metrics import (
+    Estimate,
+    evaluate_predictions,
+    paired_bootstrap_difference,
+)
+from genomic_ulmfit.files import file_sha256, require_writable, write_json
+from genomic_ulmfit.models.prediction import predict_probabilities
+from genomic_ulmfit.models.pretrained import PretrainedEncoder, read_encoder
+from genomic_ulmfit.models.store import load_language_model
+from genomic_ulmfit.studies.settings import settle
+from genomic_ulmfit.training.by_labels import train_by_labels
+from genomic_ulmfit.training.finetuning_job import classifier_config, encode_all, targets_of
+
+METRICS = ("auroc", "mcc", "accuracy")
+SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+
+Probabilities = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Train and test rows of one file.
+
+    Parameters
+    ----------
+    name : str
+        File name without its suffix.
+    sha256 : str
+    train, test : pandas.DataFrame
+        With columns id, sequence and label.
+    homologous : int
+        Test sequences that share a 15-mer with a train sequence, on either strand.
+    """
+
+    name: str
+    sha256: str
+    train: pd.DataFrame
+    test: pd.DataFrame
+    homologous: int
+
+    @property
+    def length(self) -> int | None:
+        """Bases of every sequence; None if they have several lengths."""
+        lengths = {*self.train["sequence"].str.len(), *self.test["sequence"].str.len()}
+        return lengths.pop() if len(lengths) == 1 else None
+
+    @property
+    def classes(self) -> list[Any]:
+        """Labels, sorted."""
+        classes: list[Any] = np.unique(self.train["label"].to_numpy()).tolist()
+        return classes
+
+    @property
+    def test_targets(self) -> npt.NDArray[np.intp]:
+        """Class of each test row."""
+        return np.searchsorted(np.array(self.classes), self.test["label"].to_numpy())
+
+
+def read_datasets(folder: str | Path) -> list[Dataset]:
+    """Read every table of a folder.
+
+    Parameters
+    ----------
+    folder : path-like
+        With CSV or TSV files with the columns sequence, label and split. Rows marked train are
+        learnt from, rows marked test are tested on, rows marked valid are not used.
+
+    Returns
+    -------
+    list of Dataset
+        By name.
+
+    Raises
+    ------
+    InputError
+        If there is no table, or one cannot be used.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder. Give one with CSV or TSV files.")
+    paths = sorted(path for path in folder.iterdir() if path.name.endswith(SUFFIXES))
+    if not paths:
+        raise InputError(f"{folder}: holds no CSV or TSV files.")
+    datasets = []
+    for path in paths:
+        table = read_labelled(path, min_length=5, require_classes=True)
+        if "split" not in table:
+            raise InputError(f"{path}: no split column. Mark each row train or test.")
+        train, test = (table[table["split"] == s].reset_index(drop=True) for s in ("train", "test"))
+        unknown = set(test["label"]) - set(train["label"])
+        if train["label"].nunique() < 2 or test.empty or unknown:
+            raise InputError(
+                f"{path}: needs rows of at least two classes marked train, and rows of the same "
+                "classes marked test."
+            )
+        datasets.append(
+            Dataset(
+                name=path.name[: path.name.index(".")],
+                sha256=file_sha256(path),
+                train=train,
+                test=test,
+                homologous=leakage(table).test.homologous,
+            )
+        )
+    return datasets
+
+
+def external(
+    folder: str | Path,
+    out: str | Path,
+    *,
+    encoder: str | Path,
+    seed: int = 0,
+    say: Callable[[str], None] = print,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Train and test every model on every table of a folder, with no tuning for any of them.
+
+    Parameters
+    ----------
+    folder : path-like
+        See `read_datasets`.
+    out : path-like
+        Folder for one file per cell and ``external.json``.
+    encoder : str or path-like
+        Language model by folder or name.
+    seed : int
+    say : callable
+        Takes a line about what is going on.
+    progress : bool
+
+    Returns
+    -------
+    dict
+        As written to ``external.json``: per data set its facts, per model AUROC, MCC and accuracy
+        with bootstrap 95 % intervals over test sequences and seconds, and how much the encoder
+        gains in AUROC over the best baseline.
+    """
+    bench = Bench.of(folder, out, encoder, seed, progress)
+    models = (ENCODER, *BASELINES)
+    datasets = []
+    for dataset in bench.datasets:
+        scores: dict[str, Any] = {}
+        predicted: dict[str, Probabilities] = {}
+        for model in models:
+            cell = bench.cell(dataset, model, say)
+            predicted[model] = np.array(cell["probabilities"][dataset.name])
+            result = evaluate_predictions(
+                dataset.test_targets, predicted[model], [str(c) for c in dataset.classes]
+            )
+            scores[model] = {
+                **{name: getattr(result, name)._asdict() for name in METRICS},
+                "seconds": cell["seconds"],
+            }
+            say(f"{dataset.name}, {model}: AUROC {result.auroc.value:.4f}")
+        best = max(BASELINES, key=lambda model: scores[model]["auroc"]["value"])
+        gain: Estimate = paired_bootstrap_difference(
+            dataset.test_targets, predicted[ENCODER], predicted[best], metric="auroc"
+        )
+        datasets.append(
+            {
+                "name": dataset.name,
+                "sha256": dataset.sha256,
+                "n_train": len(dataset.train),
+                "n_test": len(dataset.test),
+                "test_sharing_15mer_with_train": dataset.homologous,
+                "models": scores,
+                "best_baseline": best,
+                "auroc_gain_over_best_baseline": gain._asdict(),
+            }
+        )
+    results = {**bench.facts(), "datasets": datasets}
+    write_json(Path(out) / "external.json", results)
+    return results
+
+
+ENCODER = "encoder"
+"""The row of the pretrained encoder."""
+
+
+@dataclass(eq=False)
+class Bench:
+    """Trains on one data set after another and predicts the test rows of all of them."""
+
+    datasets: Sequence[Dataset]
+    encoder: PretrainedEncoder
+    out: Path
+    seed: int
+    precision: str
+    progress: bool
+
+    @classmethod
+    def of(
+        cls, folder: str | Path, out: str | Path, encoder: str | Path, seed: int, progress: bool
+    ) -> Bench:
+        """Read what is there to read, and check that `out` is for the same study."""
+        out = Path(out)
+        require_writable(out)
+        chosen = read_encoder(encoder)
+        datasets = read_datasets(folder)
+        precision = settle(
+            out,
+            {
+                "datasets": {one.name: one.sha256 for one in datasets},
+                "encoder": chosen.sha256,
+                "seed": seed,
+            },
+        )
+        return cls(datasets, chosen, out, seed, precision, progress)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what results of this bench rest on."""
+        return {
+            "encoder": {"name": self.encoder.name, "sha256": self.encoder.sha256},
+            "seed": self.seed,
+            "precision": self.precision,
+        }
+
+    def cell(self, dataset: Dataset, model: str, say: Callable[[str], None]) -> dict[str, Any]:
+        """Return a model's predictions, trained on a data set if that has not been done.
+
+        Returns
+        -------
+        dict
+            ``seconds`` of training and of predicting, and ``probabilities``: of the test rows of
+            each data set with sequences of a length and classes that the model takes.
+        """
+        path = self.out / "cells" / dataset.name / f"{model}.json"
+        if not path.exists():
+            say(f"{dataset.name}: {model}")
+            write_json(path, self._run(dataset, model))
+        result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return result
+
+    def _run(self, dataset: Dataset, model: str) -> dict[str, Any]:
+        start = time.perf_counter()
+        predict: Callable[[pd.DataFrame], Probabilities]
+        train = dataset.train
+        if model in BASELINES:
+            baseline = BASELINES[model](self.seed)
+            baseline.fit(train["sequence"].tolist(), train["label"].tolist())
+
+            def predict(table: pd.DataFrame) -> Probabilities:
+                return np.asarray(baseline.predict_proba(table["sequence"].tolist()), np.float64)
+        else:
+            encoder = load_language_model(self.encoder.folder)
+            codes = encode_all(train)
+            config = classifier_config(codes, train["label"].to_numpy(), encoder.encoder.config)
+            classifier, _ = train_by_labels(
+                codes,
+                targets_of(train["label"], config),
+                config,
+                encoder=encoder,
+                seed=self.seed,
+                precision=self.precision,
+                progress=self.progress,
+            )
+
+            def predict(table: pd.DataFrame) -> Probabilities:
+                return predict_probabilities(
+                    classifier, encode_all(table), precision=self.precision
+                )
+
+        seconds = {"train": time.perf_counter() - start}
+        start = time.perf_counter()
+        probabilities = {
+            other.name: predict(other.test).round(6).tolist()
+            for other in self.datasets
+            if other.classes == dataset.classes
+            and (other.length == dataset.length or dataset.length is None)
+        }
+        seconds["predict"] = time.perf_counter() - start
+        return {
+            "seconds": {name: round(value, 1) for name, value in seconds.items()},
+            "probabilities": probabilities,
+        }

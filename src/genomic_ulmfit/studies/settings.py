@@ -1,0 +1,44 @@
+"""What a study's folder says about the study, so that two are never mixed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.files import write_json
+from genomic_ulmfit.models.precision import best_precision
+
+
+def settle(out: Path, settings: dict[str, Any]) -> str:
+    """Note a study's settings in its folder, or refuse to mix it with another.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+    settings : dict
+        JSON-able.
+
+    Returns
+    -------
+    str
+        The precision to compute in. It is probed once: a study that goes on elsewhere must not
+        come to another arithmetic halfway.
+
+    Raises
+    ------
+    InputError
+        If the folder holds a study with other settings.
+    """
+    path = out / "study.json"
+    if not path.exists():
+        write_json(path, {**settings, "precision": best_precision()})
+    found = json.loads(path.read_text(encoding="utf-8"))
+    differing = [name for name in settings if found.get(name) != settings[name]]
+    if differing:
+        raise InputError(
+            f"--out: {out} holds a study with another {' and '.join(differing)}; name another "
+            "folder, or repeat the command that began it."
+        )
+    return str(found["precision"])

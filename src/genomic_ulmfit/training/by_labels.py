@@ -1,0 +1,92 @@
+"""One way to train on any number of labels: the recipe that `few_labels.RECIPES` names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from genomic_ulmfit.dna.alphabet import Codes
+from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
+from genomic_ulmfit.models.language_model import LanguageModel
+from genomic_ulmfit.training.features import States
+from genomic_ulmfit.training.few_labels import fit_probe, recipe_by_labels
+from genomic_ulmfit.training.finetuning import fine_tune
+
+
+def train_by_labels(
+    codes: Sequence[Codes],
+    targets: npt.NDArray[np.intp],
+    config: ClassifierConfig,
+    *,
+    encoder: LanguageModel | None = None,
+    states: States | None = None,
+    valid: tuple[Sequence[Codes], npt.NDArray[np.intp]] | None = None,
+    seed: int = 0,
+    precision: str | None = None,
+    progress: bool = True,
+) -> tuple[Classifier, list[dict[str, Any]]]:
+    """Train a classifier by the recipe for this many labels.
+
+    Parameters
+    ----------
+    codes : sequence of numpy.ndarray of uint8
+    targets : numpy.ndarray of int, shape (len(codes),)
+    config : ClassifierConfig
+        Its head is the network's; the recipe says whether there is a network.
+    encoder : LanguageModel, optional
+    states : numpy.ndarray of float16, optional
+        Frozen hidden states of the sequences, if they are at hand.
+    valid, seed, precision, progress
+        As in `genomic_ulmfit.training.finetuning.fine_tune`.
+
+    Returns
+    -------
+    model : Classifier
+    curve : list of dict
+        As from `fine_tune`; empty for a probe, which is fitted in one step.
+    """
+    recipe = recipe_by_labels(
+        len(codes), pretrained=encoder is not None, one_length=config.length is not None
+    )
+    probe = network = None
+    curve: list[dict[str, Any]] = []
+    if recipe.probe is not None:
+        assert encoder is not None
+        probe = fit_probe(
+            codes,
+            targets,
+            replace(config, head="probe", with_probe=False),
+            recipe.probe,
+            encoder,
+            states=states,
+            seed=seed,
+            precision=precision,
+        )
+    if recipe.network is not None:
+        network, curve = fine_tune(
+            codes,
+            targets,
+            config,
+            recipe.network,
+            encoder=encoder,
+            valid=valid,
+            seed=seed,
+            precision=precision,
+            progress=progress,
+        )
+    if network is None:
+        assert probe is not None
+        return probe, curve
+    return (network if probe is None else _both(network, probe)), curve
+
+
+def _both(network: Classifier, probe: Classifier) -> Classifier:
+    """Return a classifier whose logits are the mean of a network's and a probe's."""
+    both = Classifier(replace(network.config, with_probe=True))
+    weights = {f"probe.{name}": value for name, value in probe.state_dict().items()}
+    both.load_state_dict({**network.state_dict(), **weights})
+    return both.eval()

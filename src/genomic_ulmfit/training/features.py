@@ -1,0 +1,89 @@
+"""Hidden states of a frozen encoder: computed once, kept on disk, used by every small fit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from genomic_ulmfit.data.batches import TokenizedSequences
+from genomic_ulmfit.dna.alphabet import Codes
+from genomic_ulmfit.files import atomic_path
+from genomic_ulmfit.models.awd_lstm import AWDLSTM
+from genomic_ulmfit.models.precision import autocast, best_precision
+
+States = npt.NDArray[np.float16]
+
+
+def frozen_states(
+    encoder: AWDLSTM, codes: Sequence[Codes], *, precision: str | None = None, batch_size: int = 256
+) -> States:
+    """Return the last layer's hidden states for sequences of one length.
+
+    Parameters
+    ----------
+    encoder : AWDLSTM
+        Used in evaluation mode.
+    codes : sequence of numpy.ndarray of uint8
+    precision : {"bf16", "fp32"}, optional
+        Probed if not given.
+    batch_size : int
+        Sequences at a time.
+
+    Returns
+    -------
+    numpy.ndarray of float16, shape (len(codes), n_tokens, width)
+        Hidden states are below 1 in absolute value: float16 keeps three digits of them.
+    """
+    sequences = TokenizedSequences.of(codes, encoder.config.tokenizer)
+    shape = (len(codes), len(sequences.tokens[0]), encoder.config.embedding)
+    states = np.empty(shape, dtype=np.float16)
+    device = next(encoder.parameters()).device
+    encoder.eval()
+    with torch.no_grad(), autocast(precision or best_precision()):
+        for batch in sequences.in_order_of_length(batch_size):
+            hidden, _, _ = encoder(batch.tokens.to(device))
+            states[batch.rows.numpy()] = hidden.transpose(0, 1).half().cpu().numpy()
+    return states
+
+
+def cached_states(
+    encoder: AWDLSTM,
+    sha256: str,
+    codes: Sequence[Codes],
+    folder: str | Path,
+    *,
+    precision: str | None = None,
+) -> States:
+    """Return `frozen_states`, from a file where there is one for these weights and sequences.
+
+    Parameters
+    ----------
+    encoder : AWDLSTM
+    sha256 : str
+        Of its weights, as in the `config.json` of its folder.
+    codes : sequence of numpy.ndarray of uint8
+    folder : path-like
+        Of the cache; a file is named by a digest of weights, precision and sequences.
+    precision : {"bf16", "fp32"}, optional
+
+    Returns
+    -------
+    numpy.ndarray of float16, shape (len(codes), n_tokens, width)
+        Read from disk as it is needed.
+    """
+    precision = precision or best_precision()
+    digest = hashlib.sha256(f"{sha256} {precision} {len(codes)}".encode())
+    for sequence in codes:
+        digest.update(len(sequence).to_bytes(4, "little") + sequence.tobytes())
+    path = Path(folder) / f"{digest.hexdigest()[:32]}.npy"
+    if not path.exists():
+        states = frozen_states(encoder, codes, precision=precision)
+        with atomic_path(path) as temporary, open(temporary, "wb") as handle:
+            np.save(handle, states, allow_pickle=False)
+    loaded: States = np.load(path, mmap_mode="r", allow_pickle=False)
+    return loaded

@@ -1,0 +1,443 @@
+"""Classifiers from few labels: one recipe for each amount of labelled data.
+
+With few labels a network has more weights than evidence. What works is a linear probe of the
+frozen encoder that finds out which positions carry evidence and listens to those; with
+thousands of labels, fine-tuning the network does better. `RECIPES` says which is used when.
+
+The probe is kernel ridge regression on a sum of kernels, one for each place in the sequence:
+the 3-mers in each of many overlapping segments, from single positions to twenty, and the mean
+hidden state in others. A place's weight is how well its kernel agrees with the labels
+(kernel-target alignment, Cristianini et al. 2001; without the diagonal, as in Song et al. 2012,
+so that chance alone gives 0), in standard deviations of what labels drawn at random would give.
+All of it is linear in hidden states and 3-mers, so the result is a `ProbeHead`, a part of an
+ordinary classifier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.optimize import minimize
+
+from genomic_ulmfit.dna.alphabet import Codes
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
+from genomic_ulmfit.models.language_model import LanguageModel
+from genomic_ulmfit.models.probe import WORD, ProbeHead
+from genomic_ulmfit.training.features import States, frozen_states
+from genomic_ulmfit.training.finetuning import NAIVE, PRETRAINED, FineTuningRecipe
+
+Floats = npt.NDArray[np.float32]
+
+WORD_SEGMENTS = ((1, 1), (5, 2), (20, 8))
+STATE_SEGMENTS = ((4, 2), (8, 4), (24, 8))
+"""Length and distance of segments, in positions or tokens. A start codon stands at one place, a
+-10 box near one, and codon usage everywhere."""
+
+RIDGES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+"""Shares of the mean of the kernel's diagonal that may be added to it."""
+
+MOST_FOR_EVIDENCE = 1000
+MOST_FOR_FIT = 5000
+"""Sequences, drawn at random from more, that evidence is measured on and that are fitted:
+kernels grow with the square of their number."""
+
+
+@dataclass(frozen=True)
+class ProbeRecipe:
+    """How the probe is fitted.
+
+    Parameters
+    ----------
+    word_shares : tuple of float
+        Factors on the weights of 3-mers, of which the one with the least squared error on
+        left-out sequences is taken.
+    """
+
+    word_shares: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is trained, and averaged if it is both.
+
+    Parameters
+    ----------
+    probe : ProbeRecipe or None
+    network : FineTuningRecipe or None
+        Fine-tuning of the whole network.
+    """
+
+    probe: ProbeRecipe | None
+    network: FineTuningRecipe | None
+
+
+RECIPES = (
+    (0, Recipe(ProbeRecipe((4.0,)), None)),
+    (150, Recipe(ProbeRecipe((2.0,)), None)),
+    (400, Recipe(ProbeRecipe((1.0,)), None)),
+    (800, Recipe(ProbeRecipe((0.5,)), None)),
+    (2000, Recipe(ProbeRecipe((0.25,)), PRETRAINED)),
+)
+"""(labels from which on a recipe is used, recipe)."""
+
+
+def recipe_by_labels(n_labels: int, *, pretrained: bool, one_length: bool) -> Recipe:
+    """Return the recipe for an amount of labelled data.
+
+    Parameters
+    ----------
+    n_labels : int
+        Labelled sequences to learn from.
+    pretrained : bool
+        Whether there is an encoder to start from; without one there is nothing to probe.
+    one_length : bool
+        Whether all sequences have one length; without that there are no positions to weigh.
+
+    Returns
+    -------
+    Recipe
+    """
+    if not pretrained:
+        return Recipe(None, NAIVE)
+    if not one_length:
+        return Recipe(None, PRETRAINED)
+    return [recipe for start, recipe in RECIPES if n_labels >= start][-1]
+
+
+def fit_probe(
+    codes: Sequence[Codes],
+    targets: npt.NDArray[np.intp],
+    config: ClassifierConfig,
+    recipe: ProbeRecipe,
+    encoder: LanguageModel,
+    *,
+    states: States | None = None,
+    seed: int = 0,
+    precision: str | None = None,
+) -> Classifier:
+    """Fit a linear probe of a frozen encoder.
+
+    Parameters
+    ----------
+    codes : sequence of numpy.ndarray of uint8
+        Training sequences, all of one length.
+    targets : numpy.ndarray of int, shape (len(codes),)
+        Index of each sequence's class.
+    config : ClassifierConfig
+        With head "probe".
+    recipe : ProbeRecipe
+    encoder : LanguageModel
+    states : numpy.ndarray of float16, shape (len(codes), n_tokens, width), optional
+        As from `genomic_ulmfit.training.features.frozen_states`; computed if not given.
+    seed : int
+        Of the draws from more sequences than `MOST_FOR_EVIDENCE` and `MOST_FOR_FIT`.
+    precision : {"bf16", "fp32"}, optional
+        Of the encoder; probed if not given.
+
+    Returns
+    -------
+    Classifier
+        In evaluation mode. Its probabilities are calibrated on leave-one-out predictions.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two classes.
+    """
+    if len(codes) > MOST_FOR_FIT:
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(codes))[:MOST_FOR_FIT])
+        codes, targets = [codes[i] for i in chosen], targets[chosen]
+        states = None if states is None else states[chosen]
+    if states is None:
+        states = frozen_states(encoder.encoder, codes, precision=precision)
+    model = Classifier(config)
+    model.encoder.load_state_dict(encoder.encoder.state_dict())
+    model.probe_head = fit_head(codes, targets, len(config.classes), recipe, states, seed=seed)
+    return model.eval()
+
+
+def fit_head(
+    codes: Sequence[Codes],
+    targets: npt.NDArray[np.intp],
+    n_classes: int,
+    recipe: ProbeRecipe,
+    states: States | None = None,
+    *,
+    seed: int = 0,
+) -> ProbeHead:
+    """Fit the probe's head alone.
+
+    Parameters
+    ----------
+    codes, targets
+        As in `fit_probe`.
+    n_classes : int
+    recipe : ProbeRecipe
+    states : numpy.ndarray of float16, shape (len(codes), n_tokens, width), optional
+        Without them the head reads 3-mers only and takes no hidden states.
+    seed : int
+        Of the draw from more than `MOST_FOR_EVIDENCE` sequences.
+
+    Returns
+    -------
+    ProbeHead
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two classes.
+    """
+    if len(np.unique(targets)) < 2:
+        raise InputError("labels: all sequences are of one class; a probe needs at least two.")
+    if states is None:
+        states = np.zeros((len(codes), 0, 1), dtype=np.float16)
+    words = WORD.tokenize(np.stack(codes)).astype(np.int64)
+    wanted = np.eye(n_classes, dtype=np.float32)[targets]
+    places = (_Words(words), _States(states))
+    sample = np.sort(np.random.default_rng(seed).permutation(len(codes))[:MOST_FOR_EVIDENCE])
+    evidence = [_evidence(kind.means(sample), wanted[sample]) for kind in places]
+    if not any(of_kind.any() for of_kind in evidence):
+        evidence = [np.ones_like(of_kind) for of_kind in evidence]
+    of_words, of_states = (
+        _kernel(kind, of_kind) for kind, of_kind in zip(places, evidence, strict=True)
+    )
+    # Without hidden states all shares are the same.
+    shares = recipe.word_shares if of_states.any() else (1.0,)
+    fits = {share: _ridge(share * of_words + of_states, wanted) for share in shares}
+    best = min(fits, key=lambda share: fits[share].error)
+    fit = fits[best]
+    evidence[0] *= best
+    gain, bias = _calibration(fit.left_out, targets)
+
+    head = ProbeHead(states.shape[2], states.shape[1], len(codes[0]), n_classes)
+    constant = gain * fit.offset + bias
+    with torch.no_grad():
+        for kind, of_kind, parameter in zip(
+            places, evidence, (head.words, head.states), strict=True
+        ):
+            weights = gain * kind.weights(of_kind, fit.coefficients)
+            parameter.copy_(torch.from_numpy(weights))
+            constant = constant - kind.centre @ weights.sum(axis=0)
+        head.bias.copy_(torch.from_numpy(constant))
+    return head.eval()
+
+
+def head_probabilities(
+    head: ProbeHead, codes: Sequence[Codes], states: States | None = None
+) -> npt.NDArray[np.float64]:
+    """Return class probabilities from hidden states that are at hand.
+
+    Parameters
+    ----------
+    head : ProbeHead
+    codes : sequence of numpy.ndarray of uint8
+    states : numpy.ndarray of float16, shape (len(codes), n_tokens, width), optional
+        From the encoder that the head was fitted on; none for a head that takes none.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (len(codes), n_classes)
+    """
+    if states is None:
+        states = np.zeros((len(codes), 0, 1), dtype=np.float16)
+    parts = []
+    with torch.no_grad():
+        for start in range(0, len(codes), 512):
+            hidden = torch.from_numpy(np.array(states[start : start + 512], dtype=np.float32))
+            bases = torch.from_numpy(np.stack(codes[start : start + 512]))
+            logits = head(hidden.transpose(0, 1), bases)
+            parts.append(logits.double().softmax(-1).numpy())
+    return np.concatenate(parts)
+
+
+class _Segments:
+    """Means of overlapping segments of what stands at each place, as features and as weights.
+
+    Parameters
+    ----------
+    segments : sequence of (int, int)
+        Length and distance of the segments of each size. Longer ones than the sequence are as
+        long as that.
+    n_places : int
+    centre : numpy.ndarray of float32, shape (width,)
+        Taken off every mean: far from zero, inner products lose their digits.
+    """
+
+    def __init__(self, segments: Sequence[tuple[int, int]], n_places: int, centre: Floats) -> None:
+        self.n_places = n_places
+        self.centre = centre
+        self.spans = sorted(
+            {
+                (start, start + min(length, n_places))
+                for length, distance in segments
+                for start in range(0, max(0, n_places - length) + 1, distance)
+                if n_places > 0
+            }
+        )
+
+    def means(self, rows: npt.NDArray[np.intp] | slice) -> Iterator[Floats]:
+        """Give each segment's mean, shape (len(rows), width), less the centre."""
+        raise NotImplementedError
+
+    def weights(self, evidence: Floats, coefficients: Floats) -> Floats:
+        """Return weights of what stands at single places, shape (n_places, width, n_classes)."""
+        shape = (self.n_places, len(self.centre), coefficients.shape[1])
+        weights = np.zeros(shape, dtype=np.float32)
+        for weight, (start, end), means in zip(
+            evidence, self.spans, self.means(slice(None)), strict=True
+        ):
+            weights[start:end] += weight / (end - start) * (means.T @ coefficients)
+        return weights
+
+
+class _States(_Segments):
+    """Hidden states, shape (n, n_tokens, width)."""
+
+    def __init__(self, states: States) -> None:
+        self.states = np.asarray(states, dtype=np.float32)
+        n, n_tokens, _ = states.shape
+        centre = self.states.sum(axis=(0, 1)) / max(1, n * n_tokens)
+        super().__init__(STATE_SEGMENTS, n_tokens, centre)
+
+    def means(self, rows: npt.NDArray[np.intp] | slice) -> Iterator[Floats]:
+        states = self.states[rows]
+        for start, end in self.spans:
+            yield states[:, start:end].mean(axis=1) - self.centre
+
+
+class _Words(_Segments):
+    """3-mers, shape (n, n_positions); an unknown one counts for nothing."""
+
+    def __init__(self, words: npt.NDArray[np.int64]) -> None:
+        self.words = words
+        centre = np.zeros(WORD.unknown, dtype=np.float32)
+        super().__init__(WORD_SEGMENTS, words.shape[1], centre)
+
+    def means(self, rows: npt.NDArray[np.intp] | slice) -> Iterator[Floats]:
+        words = self.words[rows]
+        n = len(words)
+        for start, end in self.spans:
+            cells = words[:, start:end] + np.arange(n)[:, None] * WORD.vocab_size
+            counts = np.bincount(cells.reshape(-1), minlength=n * WORD.vocab_size)
+            known = counts.reshape(n, WORD.vocab_size)[:, : WORD.unknown]
+            yield known.astype(np.float32) / (end - start)
+
+
+def _kernel(places: _Segments, evidence: Floats) -> Floats:
+    """Return the weighted sum of the kernels of all places, shape (n, n)."""
+    total: Floats | None = None
+    for weight, means in zip(evidence, places.means(slice(None)), strict=True):
+        part = weight * (means @ means.T)
+        total = part if total is None else total + part
+    return np.zeros((1, 1), dtype=np.float32) if total is None else total
+
+
+def _evidence(features: Iterator[Floats], wanted: Floats) -> Floats:
+    """Return the weight of each place's kernel: its agreement with the labels over its size.
+
+    Agreement is the sum over pairs of different sequences of the centred kernel times that of
+    the labels, divided by its standard deviation (up to a factor that all kernels share) when
+    labels are permuted; agreement below 0 counts as 0. Size is the mean diagonal.
+    """
+    labels = wanted - wanted.mean(axis=0)
+    agreement = labels @ labels.T
+    weights = []
+    for means in features:
+        centred = means - means.mean(axis=0)
+        kernel = centred @ centred.T
+        size = float(kernel.trace()) / len(kernel)
+        np.fill_diagonal(kernel, 0)
+        spread = float(np.linalg.norm(kernel))
+        if size <= 1e-6 or spread <= 1e-6:
+            weights.append(0.0)  # The same in all sequences.
+        else:
+            weights.append(max(0.0, float((kernel * agreement).sum()) / spread) / size)
+    return np.array(weights, dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class _Ridge:
+    """Scores are ``kernel @ coefficients + offset``.
+
+    Parameters
+    ----------
+    coefficients : numpy.ndarray of float32, shape (n, n_classes)
+    offset : numpy.ndarray of float32, shape (n_classes,)
+    left_out : numpy.ndarray of float64, shape (n, n_classes)
+        What each training sequence would score if it were left out.
+    error : float
+        Mean squared error of these.
+    """
+
+    coefficients: Floats
+    offset: Floats
+    left_out: npt.NDArray[np.float64]
+    error: float
+
+
+def _ridge(kernel: Floats, wanted: Floats) -> _Ridge:
+    """Fit ridge regression with an intercept to one column per class.
+
+    The strength is the one of `RIDGES` with the least squared error on left-out sequences.
+    """
+    n = len(kernel)
+    means = kernel.mean(axis=0)
+    centred = kernel - means - means[:, None] + means.mean()
+    size = float(centred.trace()) / n
+    target = (wanted - wanted.mean(axis=0)).astype(np.float64)
+    values, vectors = np.linalg.eigh(centred.astype(np.float64) / size)
+    along = vectors.T @ target
+    best: tuple[float, npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None
+    for ridge in RIDGES:
+        shrunk = 1 / (np.maximum(values, 0) + ridge)
+        coefficients = vectors @ (shrunk[:, None] * along)
+        # Leave-one-out residuals in closed form (Allen 1974). The diagonal of the hat matrix
+        # is 1 - ridge * that of the inverse, and 1 / n for the intercept.
+        inverse = np.square(vectors) @ shrunk
+        residual = ridge * coefficients / np.maximum(ridge * inverse - 1 / n, 1e-9)[:, None]
+        error = float(np.square(residual).mean())
+        if best is None or error < best[0]:
+            best = error, coefficients / size, residual
+    assert best is not None
+    error, coefficients, residual = best
+    offset = wanted.mean(axis=0) - means @ coefficients
+    return _Ridge(
+        coefficients.astype(np.float32), offset.astype(np.float32), wanted - residual, error
+    )
+
+
+def _calibration(
+    scores: npt.NDArray[np.float64], targets: npt.NDArray[np.intp]
+) -> tuple[np.float32, Floats]:
+    """Return the gain and the bias that turn scores into logits.
+
+    They maximise the likelihood of smoothed targets (Platt 1999), so that a handful of
+    sequences that are all on the right side do not give certainty.
+    """
+    n, n_classes = scores.shape
+    sizes = np.bincount(targets, minlength=n_classes)
+    hit = (sizes + 1) / (sizes + n_classes)
+    smoothed = np.repeat(((1 - hit) / (n_classes - 1))[:, None], n_classes, axis=1)
+    np.fill_diagonal(smoothed, hit)
+    wanted = smoothed[targets]
+
+    def loss(parameters: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        gain, bias = parameters[0], parameters[1:]
+        logits = gain * scores + bias
+        logits = logits - logits.max(axis=1, keepdims=True)
+        logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        slope = np.exp(logs) - wanted
+        gradient = np.concatenate([[(slope * scores).sum()], slope.sum(axis=0)])
+        return float(-(wanted * logs).sum()) / n, gradient / n
+
+    start = np.concatenate([[1.0], np.zeros(n_classes)])
+    # A gain below 0 would mean that left-out scores point the wrong way: then they say nothing.
+    bounds = [(0.0, None), *[(None, None)] * n_classes]
+    found: Any = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
+    return np.float32(found.x[0]), found.x[1:].astype(np.float32)

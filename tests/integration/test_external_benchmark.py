@@ -1,0 +1,125 @@
+"""The external and the cross-species benchmark, on tables of simulated species."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from genomic_ulmfit.data.promoters import promoter_table
+from genomic_ulmfit.data.splits import split_strict
+from genomic_ulmfit.dna.simulate import simulate_genome
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.evaluation.metrics import weighted_scores
+from genomic_ulmfit.studies.external import external, read_datasets
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+MODELS = ["encoder", "onehot_lr", "kmer_lr", "cnn"]
+
+
+def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(BENCHMARKS / script), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two species, and one whose windows have another length."""
+    folder = tmp_path_factory.mktemp("species")
+    for name, seed, downstream in (("first", 0, 50), ("second", 1, 50), ("third", 2, 40)):
+        windows = promoter_table(simulate_genome(n_genes=60, seed=seed), 100, downstream)
+        table = split_strict(windows, test_share=0.3, valid_share=0.05)
+        table[["id", "sequence", "label", "split"]].to_csv(folder / f"{name}.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(
+    tmp_path_factory: pytest.TempPathFactory, tables: Path, encoder_folder: Path
+) -> tuple[Path, str]:
+    out = tmp_path_factory.mktemp("external") / "out"
+    done = run("external.py", tables, "--out", out, "--encoder", encoder_folder)
+    assert done.returncode == 0, done.stderr
+    return out, done.stdout
+
+
+def test_every_model_on_every_species(finished: tuple[Path, str], tables: Path) -> None:
+    out, shown = finished
+    results = json.loads((out / "external.json").read_text())
+    assert [one["name"] for one in results["datasets"]] == ["first", "second", "third"]
+    for one in results["datasets"]:
+        assert list(one["models"]) == MODELS
+        assert one["name"] in shown
+        assert one["test_sharing_15mer_with_train"] == 0
+        table = pd.read_csv(tables / f"{one['name']}.csv")
+        labels = table.loc[table["split"] == "test", "label"].to_numpy()
+        for model, scores in one["models"].items():
+            cell = json.loads((out / "cells" / one["name"] / f"{model}.json").read_text())
+            expected = weighted_scores(
+                labels, pd.DataFrame(cell["probabilities"][one["name"]]).to_numpy(), _once(labels)
+            )
+            for metric in ("auroc", "mcc", "accuracy"):
+                assert scores[metric]["value"] == pytest.approx(expected[metric][0])
+        best = max(MODELS[1:], key=lambda model: one["models"][model]["auroc"]["value"])
+        assert one["best_baseline"] == best
+
+
+def _once(labels: Any) -> Any:
+    return pd.DataFrame([[1.0] * len(labels)]).to_numpy()
+
+
+def test_cross_species_goes_on_from_the_same_cells(
+    finished: tuple[Path, str], tables: Path, encoder_folder: Path
+) -> None:
+    out, _ = finished
+    cells = {path: path.stat().st_mtime_ns for path in (out / "cells").rglob("*.json")}
+    done = run("cross_species.py", tables, "--out", out, "--encoder", encoder_folder)
+    assert done.returncode == 0, done.stderr
+    assert {path: path.stat().st_mtime_ns for path in (out / "cells").rglob("*.json")} == cells
+    results = json.loads((out / "cross_species_encoder.json").read_text())
+    alone = json.loads((out / "external.json").read_text())
+    assert results["names"] == ["first", "second", "third"]
+    for place, one in enumerate(alone["datasets"]):
+        value = one["models"]["encoder"]["auroc"]["value"]
+        assert results["auroc"][place][place] == pytest.approx(value)
+    # Another length cannot be predicted.
+    assert results["auroc"][0][2] is None
+    assert results["auroc"][2][:2] == [None, None]
+    assert isinstance(results["auroc"][0][1], float)
+    assert (out / "figures" / "cross_species_encoder.png").read_bytes().startswith(b"\x89PNG")
+    assert (out / "figures" / "cross_species_encoder.svg").exists()
+
+
+def test_another_study_in_the_same_folder_is_refused(
+    finished: tuple[Path, str], tables: Path, encoder_folder: Path
+) -> None:
+    out, _ = finished
+    with pytest.raises(InputError, match="another seed"):
+        external(tables, out, encoder=encoder_folder, seed=1)
+
+
+def test_unusable_folders(tmp_path: Path, encoder_folder: Path) -> None:
+    done = run("external.py", tmp_path / "absent", "--encoder", encoder_folder)
+    assert done.returncode == 2
+    assert "no such folder" in done.stderr
+    assert "Traceback" not in done.stderr
+    with pytest.raises(InputError, match="holds no CSV"):
+        read_datasets(tmp_path)
+    rows = "".join(f"s{i},ACGTACGTAC,{i % 2}\n" for i in range(10))
+    (tmp_path / "a.csv").write_text("id,sequence,label\n" + rows)
+    with pytest.raises(InputError, match="no split column"):
+        read_datasets(tmp_path)
+    lines = [f"s{i},ACGTACGTAC,{i % 2},train\n" for i in range(10)]
+    (tmp_path / "a.csv").write_text("id,sequence,label,split\n" + "".join(lines))
+    with pytest.raises(InputError, match="marked test"):
+        read_datasets(tmp_path)

@@ -1,0 +1,295 @@
+"""The probe against slow and obvious references."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.models.awd_lstm import AWDLSTM
+from genomic_ulmfit.models.classifier import ClassifierConfig
+from genomic_ulmfit.models.config import EncoderConfig
+from genomic_ulmfit.models.language_model import LanguageModel
+from genomic_ulmfit.models.prediction import predict_probabilities
+from genomic_ulmfit.models.probe import ProbeHead, words_of
+from genomic_ulmfit.models.store import load_classifier, save_classifier
+from genomic_ulmfit.training import few_labels
+from genomic_ulmfit.training.by_labels import train_by_labels
+from genomic_ulmfit.training.features import cached_states, frozen_states
+from genomic_ulmfit.training.few_labels import (
+    RECIPES,
+    ProbeRecipe,
+    Recipe,
+    fit_head,
+    fit_probe,
+    head_probabilities,
+    recipe_by_labels,
+)
+from genomic_ulmfit.training.finetuning import NAIVE, PRETRAINED, FineTuningRecipe, Stage
+
+SMALL = EncoderConfig(embedding=12, hidden=16, layers=1)
+LENGTH = 61
+
+
+@pytest.fixture(scope="module")
+def encoder() -> LanguageModel:
+    torch.manual_seed(0)
+    return LanguageModel(AWDLSTM(SMALL)).eval()
+
+
+def windows(n: int, seed: int = 0) -> tuple[list[Codes], np.ndarray]:
+    """Random sequences; the second half has ATG at base 30."""
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(4, size=(n, LENGTH)).astype(np.uint8)
+    codes[n // 2 :, 30:33] = (0, 3, 2)
+    return list(codes), (np.arange(n) >= n // 2).astype(np.intp)
+
+
+def config(n_classes: int = 2) -> ClassifierConfig:
+    return ClassifierConfig(SMALL, tuple("abc"[:n_classes]), "probe", LENGTH)
+
+
+def test_recipes_are_in_order_and_every_number_has_one() -> None:
+    starts = [start for start, _ in RECIPES]
+    assert starts == sorted(set(starts))
+    assert starts[0] == 0
+    for n in (2, 20, 149, 150, 1000):
+        recipe = recipe_by_labels(n, pretrained=True, one_length=True)
+        assert recipe.probe is not None
+        assert recipe.network is None
+    assert recipe_by_labels(10_000, pretrained=True, one_length=True).network is PRETRAINED
+    assert recipe_by_labels(20, pretrained=True, one_length=False) == Recipe(None, PRETRAINED)
+    assert recipe_by_labels(20, pretrained=False, one_length=True) == Recipe(None, NAIVE)
+
+
+def test_few_labels_find_a_start_codon(encoder: LanguageModel) -> None:
+    codes, targets = windows(24)
+    model = fit_probe(codes, targets, config(), ProbeRecipe(4.0), encoder, precision="fp32")
+    others, truth = windows(400, seed=1)
+    probabilities = predict_probabilities(model, others, precision="fp32")
+    assert (probabilities.argmax(1) == truth).mean() > 0.9
+    # The weights say where it is.
+    assert model.probe_head is not None
+    assert int(model.probe_head.words.detach().abs().sum((1, 2)).argmax()) == 30
+
+
+def test_scores_are_kernel_ridge_regression(encoder: LanguageModel) -> None:
+    codes, targets = windows(40)
+    states = frozen_states(encoder.encoder, codes, precision="fp32")
+    others, _ = windows(30, seed=1)
+    other_states = frozen_states(encoder.encoder, others, precision="fp32")
+    head = fit_head(codes, targets, 2, ProbeRecipe(2.0), states)
+
+    every, all_states = [*codes, *others], np.concatenate([states, other_states]).astype(float)
+    words = [[tuple(c[p : p + 3]) for p in range(LENGTH - 2)] for c in every]
+    kernels = []  # One for each place, over all sequences, and its share.
+    for length, step in ((1, 1), (5, 2), (20, 8)):
+        for start in range(0, LENGTH - 2 - length + 1, step):
+            counts = [Counter(w[start : start + length]) for w in words]
+            shared = [[sum(a[k] * b[k] for k in a) for b in counts] for a in counts]
+            kernels.append((np.array(shared, float) / length**2, 2.0))
+    for length, step in ((4, 2), (8, 4), (24, 8)):
+        for start in range(0, states.shape[1] - length + 1, step):
+            means = all_states[:, start : start + length].mean(1)
+            kernels.append((means @ means.T, 1.0))
+    n = len(codes)
+    signs = np.where(targets == 1, 1.0, -1.0)
+    centre = np.eye(n) - 1 / n
+    total = np.zeros((len(every), len(every)))
+    for kernel, share in kernels:
+        inner = centre @ kernel[:n, :n] @ centre
+        size = np.trace(inner) / n
+        np.fill_diagonal(inner, 0)
+        agreement = max(0.0, signs @ inner @ signs / np.linalg.norm(inner))
+        total += share * kernel * agreement / size
+
+    def scores_of(rows: np.ndarray, ridge: float) -> np.ndarray:
+        """Predict all sequences from some."""
+        inner = total[np.ix_(rows, rows)]
+        middle = np.eye(len(rows)) - 1 / len(rows)
+        strength = ridge * np.trace(centre @ total[:n, :n] @ centre) / n
+        system = middle @ inner @ middle + strength * np.eye(len(rows))
+        solved = np.linalg.solve(system, signs[rows] - signs[rows].mean())
+        raw = total[:, rows] @ solved
+        return raw - raw[rows].mean() + signs[rows].mean()
+
+    errors = [
+        np.mean([(scores_of(np.delete(np.arange(n), i), r)[i] - signs[i]) ** 2 for i in range(n)])
+        for r in few_labels.RIDGES
+    ]
+    expected = scores_of(np.arange(n), few_labels.RIDGES[int(np.argmin(errors))])[n:]
+
+    with torch.no_grad():
+        hidden = torch.from_numpy(other_states.astype(np.float32)).transpose(0, 1)
+        logits = head(hidden, torch.from_numpy(np.stack(others)))
+    scores = (logits[:, 1] - logits[:, 0]).double().numpy()
+    # The same up to the calibration's gain and bias.
+    gain, bias = np.polyfit(expected, scores, 1)
+    assert gain > 0
+    assert np.abs(gain * expected + bias - scores).max() < 1e-3 * np.abs(scores).max()
+
+
+def test_left_out_scores_are_those_of_leaving_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(few_labels, "RIDGES", (0.3,))
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(14, 5)).astype(np.float32)
+    wanted = np.eye(3, dtype=np.float32)[rng.integers(3, size=14)]
+    kernel = features @ features.T
+    found = few_labels._ridge(kernel, wanted)
+    centred = features - features.mean(0)
+    strength = 0.3 * (centred**2).sum() / 14
+    for i in range(14):
+        rest = np.delete(np.arange(14), i)
+        x, y = features[rest].astype(float), wanted[rest].astype(float)
+        centred = x - x.mean(0)
+        weights = np.linalg.solve(
+            centred.T @ centred + strength * np.eye(5), centred.T @ (y - y.mean(0))
+        )
+        expected = (features[i] - x.mean(0)) @ weights + y.mean(0)
+        assert found.left_out[i] == pytest.approx(expected, abs=1e-4)
+
+
+def test_probabilities_are_not_certain_of_noise(encoder: LanguageModel) -> None:
+    rng = np.random.default_rng(0)
+    codes = list(rng.integers(4, size=(40, LENGTH)).astype(np.uint8))
+    targets = rng.permutation(np.repeat([0, 1], 20)).astype(np.intp)
+    states = frozen_states(encoder.encoder, codes, precision="fp32")
+    head = fit_head(codes, targets, 2, ProbeRecipe(1.0), states)
+    others = list(rng.integers(4, size=(200, LENGTH)).astype(np.uint8))
+    other_states = frozen_states(encoder.encoder, others, precision="fp32")
+    assert head_probabilities(head, others, other_states).max(1).mean() < 0.9
+
+
+def test_three_classes_and_ambiguous_bases(encoder: LanguageModel) -> None:
+    codes, _ = windows(60)
+    targets = np.arange(60, dtype=np.intp) % 3
+    for i, sequence in enumerate(codes):
+        sequence[10:14] = targets[i]
+    codes[0][40:45] = AMBIGUOUS
+    model = fit_probe(codes, targets, config(3), ProbeRecipe(4.0), encoder, precision="fp32")
+    probabilities = predict_probabilities(model, codes, precision="fp32")
+    assert probabilities.shape == (60, 3)
+    assert (probabilities.argmax(1) == targets).mean() > 0.95
+
+
+def test_one_class_is_refused(encoder: LanguageModel) -> None:
+    codes, _ = windows(10)
+    with pytest.raises(InputError, match="one class"):
+        fit_head(codes, np.zeros(10, np.intp), 2, ProbeRecipe(1.0))
+
+
+def test_more_sequences_than_fit_are_drawn(
+    encoder: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(few_labels, "MOST_FOR_FIT", 50)
+    monkeypatch.setattr(few_labels, "MOST_FOR_EVIDENCE", 30)
+    codes, targets = windows(200)
+    model = fit_probe(codes, targets, config(), ProbeRecipe(4.0), encoder, precision="fp32")
+    assert (predict_probabilities(model, codes, precision="fp32").argmax(1) == targets).mean() > 0.9
+
+
+def test_a_probe_is_a_model_folder(encoder: LanguageModel, tmp_path: Path) -> None:
+    codes, targets = windows(20)
+    model = fit_probe(codes, targets, config(), ProbeRecipe(4.0), encoder, precision="fp32")
+    save_classifier(model, tmp_path / "model", "# card\n", {})
+    again = load_classifier(tmp_path / "model")
+    assert again.config == model.config
+    assert (
+        predict_probabilities(again, codes, precision="fp32")
+        == predict_probabilities(model, codes, precision="fp32")
+    ).all()
+
+
+def test_a_head_from_stored_states_is_the_whole_model(encoder: LanguageModel) -> None:
+    codes, targets = windows(20)
+    model = fit_probe(codes, targets, config(), ProbeRecipe(4.0), encoder, precision="fp32")
+    assert model.probe_head is not None
+    states = frozen_states(encoder.encoder, codes, precision="fp32")
+    assert head_probabilities(model.probe_head, codes, states) == pytest.approx(
+        predict_probabilities(model, codes, precision="fp32"), abs=5e-3
+    )
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 99), st.integers(12, 30), st.integers(0, 6))
+def test_sliding_is_every_window_by_itself(seed: int, window: int, more: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    tokenizer = SMALL.tokenizer
+    n_tokens = tokenizer.n_tokens(window)
+    head = ProbeHead(6, n_tokens, window, 2)
+    with torch.no_grad():
+        for parameter in head.parameters():
+            parameter.normal_(generator=generator)
+    bases = window + more * tokenizer.stride
+    codes = torch.randint(5, (3, bases), generator=generator, dtype=torch.uint8)
+    hidden = torch.randn(tokenizer.n_tokens(bases), 3, 6, generator=generator)
+    with torch.no_grad():
+        together = head.sliding(hidden, codes, tokenizer.stride)
+        assert together.shape == (more + 1, 3, 2)
+        for i in range(more + 1):
+            alone = head(
+                hidden[i : i + n_tokens],
+                codes[:, i * tokenizer.stride : i * tokenizer.stride + window],
+            )
+            assert torch.allclose(together[i], alone, atol=1e-4)
+
+
+def test_words_of_bases() -> None:
+    codes = torch.tensor([[0, 3, 2, AMBIGUOUS, 1]], dtype=torch.uint8)
+    assert words_of(codes).tolist() == [[0 * 16 + 3 * 4 + 2, 64, 64]]
+
+
+def test_states_are_cached_by_weights_and_sequences(
+    encoder: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes, _ = windows(6)
+    first = cached_states(encoder.encoder, "a", codes, tmp_path, precision="fp32")
+    assert (first == frozen_states(encoder.encoder, codes, precision="fp32")).all()
+    hidden, _, _ = encoder.encoder(
+        torch.from_numpy(SMALL.tokenizer.tokenize(codes[2]).astype(np.int64))[:, None]
+    )
+    assert first[2] == pytest.approx(hidden[:, 0].detach().numpy(), abs=1e-3)
+    cached_states(encoder.encoder, "b", codes, tmp_path, precision="fp32")
+    cached_states(encoder.encoder, "a", codes[:5], tmp_path, precision="fp32")
+    assert len(list(tmp_path.iterdir())) == 3
+    monkeypatch.setattr("genomic_ulmfit.training.features.frozen_states", None)
+    again = cached_states(encoder.encoder, "a", codes, tmp_path, precision="fp32")
+    assert (again == first).all()
+
+
+def test_many_labels_take_both_and_few_the_probe(
+    encoder: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = FineTuningRecipe((Stage(0, 1, 3e-3),), dropout=0.0)
+    both = Recipe(ProbeRecipe(1.0), quick)
+    monkeypatch.setattr(few_labels, "RECIPES", ((0, Recipe(ProbeRecipe(4.0), None)), (50, both)))
+    wanted = replace(config(), head="position")
+    options = {"encoder": encoder, "precision": "fp32", "progress": False}
+    few, curve = train_by_labels(*windows(20), wanted, **options)
+    assert few.config.head == "probe"
+    assert curve == []
+
+    codes, targets = windows(60)
+    model, curve = train_by_labels(codes, targets, wanted, **options)
+    assert len(curve) == 1
+    assert model.config == replace(wanted, with_probe=True)
+    assert model.probe is not None
+    save_classifier(model, tmp_path / "model", "# card\n", {})
+    again = load_classifier(tmp_path / "model")
+    parts = [
+        np.log(predict_probabilities(one, codes, precision="fp32"))
+        for one in (load_classifier(tmp_path / "model"), model.probe)
+    ]
+    again.probe = None
+    network = np.log(predict_probabilities(again, codes, precision="fp32"))
+    together = np.exp((network + parts[1]) / 2)
+    expected = together / together.sum(1, keepdims=True)
+    assert np.exp(parts[0]) == pytest.approx(expected, abs=1e-5)
