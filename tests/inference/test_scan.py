@@ -157,12 +157,12 @@ def test_contigs_shorter_than_a_window_have_none() -> None:
     assert n_windows(Contig("c", np.zeros(WINDOW, np.uint8), circular=True), plain()) == 20
 
 
-def test_only_a_piece_at_a_time_is_read() -> None:
-    contig = planted(200_000, [], [], seed=3)
+def test_pieces_are_short() -> None:
+    contig = planted(70_000, [], [], seed=3)
     pieces = scan(MODEL, [Interval(contig, 0, len(contig))], plain())
-    first = next(pieces)
-    assert first.end - first.start <= scan_module.LONGEST_PIECE
-    pieces.close()
+    lengths = [piece.end - piece.start for piece in pieces]
+    assert sum(lengths) == len(contig)
+    assert max(lengths) <= scan_module.LONGEST_PIECE
 
 
 def test_more_than_two_classes() -> None:

@@ -133,8 +133,8 @@ def test_ctrl_c_leaves_nothing(classifier_folder: Path, genome_file: Path, tmp_p
         stderr=subprocess.PIPE,
         text=True,
     )
-    # Until the tracks are begun.
-    while running.poll() is None and not (out.parent.exists() and list(out.parent.iterdir())):
+    # Until the scan has begun.
+    while running.poll() is None and not out.parent.exists():
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
     stdout, stderr = running.communicate(timeout=120)

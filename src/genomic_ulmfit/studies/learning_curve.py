@@ -351,7 +351,7 @@ class _Bench:
         elif cell.model == WORDS:
             codes = [data.train_codes[i] for i in subset]
             n_classes = len(data.classes.classes)
-            head = fit_head(codes, targets, n_classes, ProbeRecipe((1.0,)), seed=seed)
+            head = fit_head(codes, targets, n_classes, ProbeRecipe(word_share=1.0), seed=seed)
             probabilities = head_probabilities(head, data.test_codes)
         else:
             encoder, of_train, of_test = self._encoder(cell.model)
