@@ -126,6 +126,8 @@ def _draw_scores(panel: Axes, region: Region, least: float) -> None:
             ls="",
             color=_COLOURS[strand],
             clip_on=False,
+            # Without any point, the layout would take it for one in the figure's corner.
+            in_layout=False,
         )
     panel.axhline(0, color="black", lw=0.6)
     panel.set_ylim(-1.2, 1.2)
