@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--model", choices=(ENCODER, *BASELINES), default=ENCODER)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    notes = Console(stderr=True, highlight=False)
+    notes = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         results = cross_species(
             options.folder,

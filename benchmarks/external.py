@@ -29,7 +29,7 @@ def main() -> int:
     parser.add_argument("--encoder", default=DEFAULT)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    notes = Console(stderr=True, highlight=False)
+    notes = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         results = external(
             options.folder,

@@ -37,7 +37,7 @@ def test_it_is_drawn(tmp_path: Path, genes: bool, strands: tuple[int, ...]) -> N
         picture.save_png(tmp_path / "p.png")
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     assert picture.title == f"chr_$1: bases 5,001 to 9,000, {len(strands)} calls"
-    assert "the threshold, 0.8808" in picture.caption
+    assert "the threshold, 0.880797" in picture.caption
     assert ("arrows: annotated genes" in picture.caption) == genes
     scores, below = picture.figure.axes
     drawn = [line for line in scores.lines if line.get_marker() in ("v", "^")]

@@ -126,7 +126,7 @@ def scan(
     console.print(
         f"{calls['all']:,} promoters called ({calls['plus']:,} forward, {calls['minus']:,} "
         f"reverse) in {summary['bases_scanned']:,} bases: {calls['per_mbp']:.0f} per Mbp at "
-        f"probability {summary['threshold']['probability']:.4f} or more"
+        f"probability {summary['threshold']['probability']:.6g} or more"
         + ("." if chance is None else f"; by chance {chance:.0f} per Mbp are expected.")
     )
     console.print(
