@@ -49,8 +49,8 @@ def train(
     valid are watched, rows marked test are left for `genomic-ulmfit
     evaluate`. Without one, every row is learnt from.
 
-    Training starts from a language model of many bacterial genomes that
-    comes with this program, unless --encoder names another.
+    Training starts from a language model of the E. coli genome that comes
+    with this program, unless --encoder names another.
 
     Examples:
 
