@@ -43,7 +43,7 @@ def main() -> int:
             say=notes.print,
         )
     except InputError as error:
-        notes.print(f"Error: {error}", markup=False)
+        notes.print(f"Error: {error}", markup=False, soft_wrap=True)
         return 2
     except KeyboardInterrupt:
         notes.print("Stopped. The same command continues where it stopped.")
