@@ -21,7 +21,6 @@ from genomic_ulmfit.evaluation.baselines import BASELINES
 from genomic_ulmfit.evaluation.metrics import paired_bootstrap_difference, paired_difference
 from genomic_ulmfit.files import file_sha256, require_writable, write_json
 from genomic_ulmfit.models.config import preset as preset_config
-from genomic_ulmfit.models.precision import best_precision
 from genomic_ulmfit.reports.report import write_report
 from genomic_ulmfit.reports.results import (
     Comparison,
@@ -37,6 +36,7 @@ from genomic_ulmfit.studies.encoders import (
     trained_encoder,
 )
 from genomic_ulmfit.studies.genome_source import GenomeSource
+from genomic_ulmfit.studies.settings import settle
 
 COMPARED = (
     ("ensemble", "e_coli"),
@@ -118,7 +118,7 @@ def reproduce(
     chosen = choose_encoders(
         genome, sha256, preset, quick=quick, pretrain=pretrain, ensemble=ensemble
     )
-    precision = _settle(
+    precision = settle(
         out,
         {
             "preset": preset,
@@ -302,28 +302,6 @@ def _leakage_facts(measured: Leakage) -> dict[str, Any]:
         "test_overlapping_train": measured.test.overlapping,
         "share": measured.test.share,
     }
-
-
-def _settle(out: Path, settings: dict[str, Any]) -> str:
-    """Note the study's settings in `out`, or refuse to mix it with another.
-
-    Returns
-    -------
-    str
-        The precision to compute in. It is probed once: a study that goes on elsewhere must not
-        come to another arithmetic halfway.
-    """
-    path = out / "study.json"
-    if not path.exists():
-        write_json(path, {**settings, "precision": best_precision()})
-    found = json.loads(path.read_text(encoding="utf-8"))
-    differing = [name for name in settings if found.get(name) != settings[name]]
-    if differing:
-        raise InputError(
-            f"--out: {out} holds a study with another {' and '.join(differing)}; name another "
-            "folder, or repeat the command that began it."
-        )
-    return str(found["precision"])
 
 
 def _processor() -> str:
