@@ -1,10 +1,11 @@
 """How well a scan finds transcription start sites (TSS) that training has not seen.
 
-    python benchmarks/scan_accuracy.py --encoder runs/ecoli --out scan_accuracy.json
+    python benchmarks/scan_accuracy.py --encoder e-coli --out scan_accuracy.json
     python benchmarks/scan_accuracy.py --encoder none --preset tiny --simulated 400
 
-Trains a classifier on windows around the TSS marked train against windows at random places of
-both strands, scans the genome, and scores against the TSS marked test, strand by strand, at +/- 50
+Trains a classifier on windows around the TSS marked train against background windows of both
+strands (`genomic-ulmfit data promoters --framing tss --negatives background --context 256`), scans
+the genome, and scores against the TSS marked test, strand by strand, at +/- 50
 bases; calls at training TSS are left out. Beside it stand four plain scanners, trained on the same
 windows, their calls 50 bases apart like ours: random places, the start of each gene by the room
 before it, a matrix of the -35 and -10 boxes, and logistic regression on one-hot bases.
@@ -17,14 +18,16 @@ from __future__ import annotations
 
 import argparse
 import os
+import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, decode
-from genomic_ulmfit.dna.genome import Contig
+from genomic_ulmfit.data.promoters import PROMOTER, tss_table
+from genomic_ulmfit.dna.alphabet import Codes
+from genomic_ulmfit.dna.genome import Contig, Genome
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.dna.simulate import simulate_genome
 from genomic_ulmfit.evaluation.baselines import OneHotRegression
@@ -41,14 +44,18 @@ from genomic_ulmfit.inference.calls import suppress
 from genomic_ulmfit.inference.scan import Interval, make_settings, scan
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.config import preset
+from genomic_ulmfit.models.pretrained import encoder_folder
 from genomic_ulmfit.models.store import load_language_model
-from genomic_ulmfit.training.finetuning import fine_tune
-from genomic_ulmfit.training.finetuning_job import classifier_config, recipe_for
+from genomic_ulmfit.training.by_labels import train_by_labels
+from genomic_ulmfit.training.finetuning_job import (
+    choose_recipe,
+    classifier_config,
+    encode_all,
+    targets_of,
+)
 
 MIN_DISTANCE = 50
 STEP = 2
-NEAR_SHARE, NEAR = 0.5, (51, 251)
-"""Share of negatives that lie so many bases from a TSS on its strand: what a scan must not call."""
 MATRIX = "boxes (matrix)"
 
 
@@ -59,25 +66,20 @@ def main() -> None:
     parser.add_argument("--simulated", type=int, metavar="GENES", help="make up a genome instead")
     parser.add_argument("--upstream", type=int, default=60, help="bases before the TSS")
     parser.add_argument("--downstream", type=int, default=21, help="bases from the TSS on")
-    parser.add_argument("--negatives", type=int, default=4, help="windows per TSS")
-    parser.add_argument("--positives", type=int, help="use so many training TSS only")
-    parser.add_argument("--head-only", action="store_true", help="train the head, not the encoder")
+    parser.add_argument("--context", type=int, default=256, help="bases known on either side")
+    parser.add_argument("--head", default="auto", help="auto, probe or position, as in train")
     parser.add_argument("--region", type=int, nargs=2, metavar=("START", "END"))
     parser.add_argument("--tolerance", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="JSON to write")
     arguments = parser.parse_args()
 
-    contig, sites = load(arguments)
-    rng = np.random.default_rng(arguments.seed)
+    genome, sites = load(arguments)
+    (contig,) = genome.contigs
     train = [site for site in sites if site.name == "train"]
-    if arguments.positives is not None:
-        chosen = rng.choice(len(train), min(arguments.positives, len(train)), replace=False)
-        shown = [train[i] for i in np.sort(chosen)]
-    else:
-        shown = train
-    windows, labels = training_windows(contig, train, shown, arguments, rng)
-    print(f"training: {sum(labels):,} TSS, {len(labels) - sum(labels):,} other windows")
+    table = training_table(genome, train, arguments)
+    labels = table["label"].tolist()
+    print(f"training: {sum(labels):,} TSS, {len(labels) - sum(labels):,} other windows", flush=True)
 
     start, end = arguments.region or (0, len(contig))
     inside = [site for site in sites if start <= site.position < end]
@@ -85,8 +87,8 @@ def main() -> None:
     others = [site for site in inside if site.name == "train"]
 
     # Random regression models before the network: they need seconds.
-    found = dict(plain_scanners(contig, (start, end), train, shown, windows, labels, arguments))
-    model = train_model(windows, labels, arguments)
+    found = dict(plain_scanners(contig, (start, end), train, table, arguments))
+    model = train_model(table, arguments)
     found["genomic-ulmfit"] = scan_with(model, contig, (start, end), arguments)
 
     results = {
@@ -109,74 +111,58 @@ def main() -> None:
         write_json(arguments.out, report(results, arguments, contig))
 
 
-def load(arguments: argparse.Namespace) -> tuple[Contig, list[Site]]:
-    """Return the contig and its TSS, each named train or test."""
+def load(arguments: argparse.Namespace) -> tuple[Genome, list[Site]]:
+    """Return a genome of one contig and its TSS, each named train or test."""
     if arguments.simulated:
-        (contig,) = simulate_genome(arguments.simulated, arguments.seed).contigs
+        genome = simulate_genome(arguments.simulated, arguments.seed)
+        (contig,) = genome.contigs
         print(f"SIMULATED GENOME {contig.name}: the numbers say nothing about real bacteria")
         test = np.random.default_rng(arguments.seed).random(len(contig.tss)) < 0.2
-        return contig, [
+        return genome, [
             Site(contig.name, position, strand, name="test" if held_out else "train")
             for (position, strand), held_out in zip(contig.tss, test, strict=True)
         ]
     data = Path(os.environ.get("GENOMIC_ULMFIT_DATA", "../shared"))
-    (contig,) = read_genome(data / "genomes" / "NC_000913.3.gbk.gz").contigs
-    return contig, read_truth(data / "external" / "NC_000913.3_tss.bed")
+    genome = read_genome(data / "genomes" / "NC_000913.3.gbk.gz")
+    return genome, read_truth(data / "external" / "NC_000913.3_tss.bed")
 
 
-def training_windows(
-    contig: Contig,
-    train: list[Site],
-    shown: list[Site],
-    arguments: argparse.Namespace,
-    rng: np.random.Generator,
-) -> tuple[list[Codes], list[int]]:
-    """Cut windows around TSS, and at places of either strand away from all training TSS."""
-    windows = [cut(contig, site.position, site.strand, arguments) for site in shown]
-    labels = [1] * len(windows)
-    known = {
-        strand: np.array(sorted(s.position for s in train if s.strand == strand))
-        for strand in (1, -1)
-    }
-    while len(labels) < len(shown) * (1 + arguments.negatives):
-        if rng.random() < NEAR_SHARE:
-            site = shown[int(rng.integers(len(shown)))]
-            strand = site.strand
-            place = site.position + int(rng.choice([1, -1]) * rng.integers(*NEAR))
-        else:
-            strand, place = int(rng.choice([1, -1])), int(rng.integers(len(contig)))
-        if np.abs(known[strand] - place).min() > arguments.tolerance:
-            windows.append(cut(contig, place, strand, arguments))
-            labels.append(0)
-    usable = [w is not None and not (w == AMBIGUOUS).any() for w in windows]
-    return (
-        [w for w, good in zip(windows, usable, strict=True) if good],
-        [y for y, good in zip(labels, usable, strict=True) if good],
-    )
-
-
-def cut(contig: Contig, tss: int, strand: int, arguments: argparse.Namespace) -> Codes | None:
-    length = arguments.upstream + arguments.downstream
-    begin = tss - (arguments.upstream if strand > 0 else arguments.downstream - 1)
-    return contig.window(begin, begin + length, strand)
+def training_table(
+    genome: Genome, train: list[Site], arguments: argparse.Namespace
+) -> pd.DataFrame:
+    """Cut windows around training TSS, and what a scan meets besides them."""
+    with tempfile.TemporaryDirectory() as folder:
+        sites = Path(folder) / "train.bed"
+        sites.write_text(
+            "".join(
+                f"{contig}\t{place}\t{place + 1}\ttrain\t0\t{'+' if strand > 0 else '-'}\n"
+                for contig, place, strand in ((s.contig, s.position, s.strand) for s in train)
+            )
+        )
+        return tss_table(
+            genome,
+            sites,
+            "background",
+            arguments.upstream,
+            arguments.downstream,
+            arguments.seed,
+            arguments.context,
+        )
 
 
 def plain_scanners(
     contig: Contig,
     region: tuple[int, int],
     train: list[Site],
-    shown: list[Site],
-    windows: list[Codes],
-    labels: list[int],
+    table: pd.DataFrame,
     arguments: argparse.Namespace,
 ) -> Iterator[tuple[str, list[Site]]]:
     n_random = len(contig) // MIN_DISTANCE
     yield "random places", called(contig, region, random_places(contig, n_random, arguments.seed))
 
-    yield "gene starts", called(contig, region, gene_starts(contig, usual_leader(contig, shown)))
+    yield "gene starts", called(contig, region, gene_starts(contig, usual_leader(contig, train)))
 
-    letters = [decode(window) for window in windows]
-    positives = [s for s, label in zip(letters, labels, strict=True) if label]
+    positives = table["sequence"][table["label"] == PROMOTER].tolist()
     matrix = PromoterMatrix.fit(positives, arguments.upstream)
     yield (
         "boxes (matrix)",
@@ -191,7 +177,7 @@ def plain_scanners(
     )
 
     regression = OneHotRegression(arguments.seed)
-    regression.fit(letters, labels)
+    regression.fit(table["sequence"].tolist(), table["label"].tolist())
     yield (
         "one-hot regression",
         called(
@@ -209,14 +195,14 @@ def plain_scanners(
     )
 
 
-def usual_leader(contig: Contig, shown: list[Site]) -> int:
+def usual_leader(contig: Contig, train: list[Site]) -> int:
     """Return the median distance from a training TSS to the start codon behind it."""
     starts = {
         1: np.array(sorted(gene.start for gene in contig.genes if gene.strand > 0)),
         -1: np.array(sorted(gene.end - 1 for gene in contig.genes if gene.strand < 0)),
     }
     distances = []
-    for site in shown:
+    for site in train:
         ahead = (starts[site.strand] - site.position) * site.strand
         ahead = ahead[(ahead >= 0) & (ahead <= 300)]
         distances += [ahead.min()] if len(ahead) else []
@@ -252,17 +238,25 @@ def called(contig: Contig, region: tuple[int, int], places: dict[int, Places]) -
     return calls
 
 
-def train_model(
-    windows: list[Codes], labels: list[int], arguments: argparse.Namespace
-) -> Classifier:
-    encoder = None if arguments.encoder == "none" else load_language_model(arguments.encoder)
+def train_model(table: pd.DataFrame, arguments: argparse.Namespace) -> Classifier:
+    encoder = (
+        None
+        if arguments.encoder == "none"
+        else load_language_model(encoder_folder(arguments.encoder))
+    )
     architecture = encoder.encoder.config if encoder else preset(arguments.preset)
-    recipe = recipe_for(encoder)
-    if arguments.head_only:
-        recipe = replace(recipe, stages=recipe.stages[:1])
-    config = classifier_config(windows, labels, architecture)
-    model, _ = fine_tune(
-        windows, np.array(labels), config, recipe, encoder=encoder, seed=arguments.seed
+    codes = encode_all(table, arguments.context)
+    config = classifier_config(
+        codes, table["label"].to_numpy(), architecture, "auto", arguments.context
+    )
+    recipe = choose_recipe(len(codes), config, encoder, arguments.head)
+    model, _ = train_by_labels(
+        codes,
+        targets_of(table["label"], config),
+        config,
+        recipe,
+        encoder=encoder,
+        seed=arguments.seed,
     )
     return model
 

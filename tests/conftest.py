@@ -76,7 +76,13 @@ def classifier_folder(
 
     folder = tmp_path_factory.mktemp("classifier") / "model"
     train_classifier(
-        promoters_csv, folder, encoder=encoder_folder, epochs=2, precision="fp32", progress=False
+        promoters_csv,
+        folder,
+        encoder=encoder_folder,
+        head="position",
+        epochs=2,
+        precision="fp32",
+        progress=False,
     )
     return folder
 

@@ -159,11 +159,24 @@ def test_sequences_of_several_lengths() -> None:
 
 def test_starting_from_an_encoder(encoder_folder: Path) -> None:
     sequences, labels = labelled(20)
-    model = SequenceClassifier(encoder=encoder_folder, epochs=1).fit(sequences, labels)
+    model = SequenceClassifier(encoder=encoder_folder, head="position", epochs=1)
+    model.fit(sequences, labels)
     assert model.model_.config.encoder.embedding == 32, "the encoder's size, not the preset's"
     assert {point["stage"] for point in model.curve_} >= {"head", "all layers"}
     with pytest.raises(InputError, match="absent: no such model folder"):
         SequenceClassifier(encoder="absent").fit(sequences, labels)
+
+
+def test_few_labels_are_fitted_with_a_probe(encoder_folder: Path) -> None:
+    sequences, labels = labelled(40)
+    model = SequenceClassifier(encoder=encoder_folder).fit(sequences, labels)
+    assert model.model_.config.head == "probe"
+    assert model.curve_ == []
+    assert model.score(*labelled(30, seed=4)) > 0.9
+    with pytest.raises(InputError, match="--epochs: got 2, but a linear probe is fitted"):
+        SequenceClassifier(encoder=encoder_folder, epochs=2).fit(sequences, labels)
+    with pytest.raises(InputError, match="--head probe: reads the hidden states"):
+        SequenceClassifier(preset="tiny", head="probe").fit(sequences, labels)
 
 
 def test_the_shipped_encoder_is_the_default(
@@ -173,7 +186,9 @@ def test_the_shipped_encoder_is_the_default(
     monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
     sequences, labels = labelled(20)
     by_default, by_name, none = (
-        SequenceClassifier(**chosen, epochs=1).fit(sequences, labels).predict_proba(sequences)
+        SequenceClassifier(**chosen, head="position", epochs=1)
+        .fit(sequences, labels)
+        .predict_proba(sequences)
         for chosen in ({}, {"encoder": pretrained.DEFAULT}, {"preset": "tiny"})
     )
     np.testing.assert_allclose(by_default, by_name, atol=1e-6)

@@ -14,18 +14,21 @@ from sklearn.utils.validation import check_is_fitted
 from genomic_ulmfit.dna.alphabet import Codes, encode
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.prediction import predict_probabilities
-from genomic_ulmfit.training.finetuning import fine_tune
+from genomic_ulmfit.training.by_labels import train_by_labels
 from genomic_ulmfit.training.finetuning_job import (
     choose_encoder,
+    choose_recipe,
     classifier_config,
     load_start,
-    recipe_for,
     targets_of,
 )
 
 
 class SequenceClassifier(ClassifierMixin, BaseEstimator):
-    """Classify DNA sequences with a fine-tuned language model.
+    """Classify DNA sequences with a pretrained language model.
+
+    What is trained depends on the number of labels: a linear probe of the frozen encoder from
+    few, and from 1,500 on a fine-tuned network beside it.
 
     Parameters
     ----------
@@ -33,12 +36,14 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         Pretrained language model to start from: the name of one that comes with this package
         (``genomic-ulmfit models``), or a folder written by ``genomic-ulmfit pretrain``; None
         trains from random weights. "auto" is "e-coli", or None where `preset` is given.
-    head : {"auto", "position", "pooling"}
-        "auto" is "position" where all sequences have one length, else "pooling".
+    head : {"auto", "position", "pooling", "probe"}
+        "auto" follows the number of labels; "position" (sequences of one length) and "pooling"
+        (any lengths) fine-tune a network with that head; "probe" fits a linear probe alone.
     preset : {"tiny", "small", "paper"} or None
         Size where there is no encoder; None for "small".
     epochs : int or None
-        Epochs of the last stage, in which all layers are trained; None for the recipe's.
+        Epochs of the last stage of fine-tuning, in which all layers are trained; None for the
+        recipe's. Only where a network is fine-tuned.
     seed : int
         Of weights, dropout and batches.
     progress : bool
@@ -51,7 +56,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
     model_ : genomic_ulmfit.models.classifier.Classifier
         The trained network.
     curve_ : list of dict
-        Loss after each epoch.
+        Loss after each epoch of fine-tuning; empty for a probe.
 
     Examples
     --------
@@ -108,11 +113,11 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         start, architecture = load_start(folder, self.preset)
         config = classifier_config(codes, values, architecture, self.head)
         self.classes_ = classes
-        self.model_, self.curve_ = fine_tune(
+        self.model_, self.curve_ = train_by_labels(
             codes,
             targets_of(values, config),
             config,
-            recipe_for(start, self.epochs),
+            choose_recipe(len(codes), config, start, self.head, self.epochs),
             encoder=start,
             seed=self.seed,
             progress=self.progress,

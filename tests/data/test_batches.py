@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from genomic_ulmfit.data.batches import Batch, ShuffledBatches, TokenizedSequences
-from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
+from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, reverse_complement
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
 from genomic_ulmfit.errors import InputError
 
@@ -65,6 +66,31 @@ def test_in_order_of_length_gives_each_once_shortest_first(sizes: list[int], siz
     assert sorted(seen) == list(range(len(sizes)))
     n_tokens = [len(TOKENIZER.tokenize(codes[row])) for row in seen]
     assert n_tokens == sorted(n_tokens)
+
+
+@given(lengths, st.integers(1, 12))
+def test_without_padding_lengths_do_not_mix(sizes: list[int], size: int) -> None:
+    codes = random_codes(sizes)
+    seen: list[int] = []
+    for batch in TokenizedSequences.of(codes, TOKENIZER).in_order_of_length(size, pad=False):
+        check(batch, codes)
+        assert len({len(codes[row]) for row in batch.rows.tolist()}) == 1
+        seen += batch.rows.tolist()
+    assert sorted(seen) == list(range(len(sizes)))
+    assert [len(codes[row]) for row in seen] == sorted(sizes)
+
+
+@given(lengths)
+def test_reverse_complements_stand_behind_their_sequences(sizes: list[int]) -> None:
+    codes = random_codes(sizes)
+    rows = np.arange(len(sizes))
+    both = TokenizedSequences.of(codes, TOKENIZER, both_strands=True).batch(rows)
+    forward = TokenizedSequences.of(codes, TOKENIZER).batch(rows)
+    complements = [reverse_complement(sequence) for sequence in codes]
+    backward = TokenizedSequences.of(complements, TOKENIZER).batch(rows)
+    assert both.tokens.tolist() == torch.cat([forward.tokens, backward.tokens], 1).tolist()
+    assert both.lengths.tolist() == forward.lengths.tolist()
+    assert both.codes.tolist() == forward.codes.tolist()
 
 
 def test_nothing_gives_no_batches() -> None:

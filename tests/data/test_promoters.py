@@ -12,7 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genomic_ulmfit.data.negatives import TRIM, Window, intergenic_windows
+from genomic_ulmfit.data.negatives import (
+    TRIM,
+    Window,
+    background_windows,
+    intergenic_windows,
+)
 from genomic_ulmfit.data.promoters import COLUMNS, OTHER, PROMOTER, promoter_table, tss_table
 from genomic_ulmfit.dna.alphabet import decode, encode
 from genomic_ulmfit.dna.genome import Contig, Gene, Genome
@@ -267,6 +272,64 @@ def test_tss_windows_on_either_strand(tmp_path: Path) -> None:
     assert tuple(table.columns) == COLUMNS
     assert set(table["framing"]) == {"tss"}
     assert negatives(table)["gene"].tolist() == ["g"]
+
+
+def test_what_stands_before_a_window(tmp_path: Path) -> None:
+    sequence = random_dna(1000, 0)
+    genes = (Gene("f", 300, 600, 1), Gene("r", 620, 900, -1))
+    sites = bed(tmp_path, "c1\t200\t201\ta\t0\t+", "c1\t500\t501\tb\t0\t-", "c1\t70\t71\tc\t0\t+")
+    for table, anchor in (
+        (promoter_table(genome_of(sequence, *genes), context=30), 100),
+        (tss_table(genome_of(sequence, *genes), sites, context=30), 60),
+    ):
+        assert tuple(table.columns) == (*COLUMNS, "before", "after")
+        assert set(table["anchor"]) == {anchor}
+        for row in table.itertuples():
+            left = read(sequence, row.start - 30, row.start, row.strand)
+            right = read(sequence, row.end, row.end + 30, row.strand)
+            assert (row.before, row.after) == (
+                (left, right) if row.strand == "+" else (right, left)
+            )
+    linear = tss_table(genome_of(sequence, *genes, circular=False), sites, context=30)
+    assert positives(linear)["id"].tolist() == ["tss_1", "tss_2"]
+    assert "1 windows were left out: their contig has less than 30" in linear.attrs["notes"][-1]
+    with pytest.raises(InputError, match="--context: got -1"):
+        promoter_table(genome_of(sequence, *genes), context=-1)
+    with pytest.raises(InputError, match="--context: got 999, but no window"):
+        promoter_table(genome_of(sequence, *genes, circular=False), context=999)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 99), st.booleans())
+def test_background_keeps_its_distance(seed: int, circular: bool) -> None:
+    sequence = random_dna(3000, seed)
+    genome = genome_of(sequence, circular=circular)
+    contig = genome.contigs[0]
+    sites = [
+        Window(f"p{start}", contig, start, strand, contig.window(start, start + 80, strand), "")
+        for start, strand in ((100, 1), (900, 1), (2000, -1))
+    ]
+    windows = background_windows(genome, sites, 60, np.random.default_rng(seed))
+    assert [window.name for window in windows] == [f"background_{n}" for n in range(1, 13)]
+    near = 0
+    for window in windows:
+        expected = read(sequence, window.start, window.start + 80, "+-"[window.strand < 0])
+        assert decode(window.codes) == expected
+        apart = []
+        for site in sites:
+            if site.strand == window.strand:
+                distance = abs(site.start - window.start)
+                apart.append(min(distance % 3000, -distance % 3000) if circular else distance)
+        assert min(apart) > 50
+        near += min(apart) <= 250
+    assert near >= 2
+
+
+def test_a_genome_without_room_for_background(tmp_path: Path) -> None:
+    lines = [f"c1\t{place}\t{place + 1}\tt\t0\t{s}" for place in range(0, 400, 40) for s in "+-"]
+    genome = genome_of(random_dna(400, 0))
+    with pytest.raises(InputError, match="no background window can be cut"):
+        tss_table(genome, bed(tmp_path, *lines), "background")
 
 
 def test_repeated_and_unusable_tss_are_counted(tmp_path: Path) -> None:

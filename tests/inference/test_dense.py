@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from genomic_ulmfit.dna.alphabet import AMBIGUOUS
+from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, reverse_complement
 from genomic_ulmfit.dna.genome import Contig
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
 from genomic_ulmfit.inference import dense
@@ -20,12 +22,15 @@ from genomic_ulmfit.models.classifier import FIXED_LENGTH, HEADS, Classifier, Cl
 from genomic_ulmfit.models.config import EncoderConfig
 
 
-def classifier(head: str, window: int, tokenizer: KmerTokenizer) -> Classifier:
+def classifier(
+    head: str, window: int, tokenizer: KmerTokenizer, both_strands: bool = False
+) -> Classifier:
     """Random weights of a size at which every part of the head is heard."""
     torch.manual_seed(0)
     encoder = EncoderConfig(12, 20, 2, tokenizer)
     length = window if head in FIXED_LENGTH else None
-    model = Classifier(ClassifierConfig(encoder, ("a", "b", "c"), head, length))
+    config = ClassifierConfig(encoder, ("a", "b", "c"), head, length, both_strands=both_strands)
+    model = Classifier(config)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.normal_(0, 1 if name.startswith(("encoder", "pooling")) else 0.4)
@@ -36,49 +41,76 @@ def classifier(head: str, window: int, tokenizer: KmerTokenizer) -> Classifier:
     return model.eval()
 
 
+def read(model: Classifier, codes: Codes) -> Tensor:
+    tokens = model.config.encoder.tokenizer.tokenize(codes).astype(np.int64)
+    with torch.no_grad():
+        hidden, _, _ = model.encoder(torch.from_numpy(tokens)[:, None])
+    return hidden
+
+
 def window_by_window(model: Classifier, run: Run, window: int) -> Tensor:
-    """The heads as they are, on every window's part of the run's hidden states."""
+    """The heads as they are, on every window's part of what was read along its strand.
+
+    With both strands, what was read along the other one is cut by the window's own coordinates
+    there.
+    """
     tokenizer = model.config.encoder.tokenizer
     width = tokenizer.n_tokens(window)
-    tokens = torch.from_numpy(tokenizer.tokenize(run.codes).astype(np.int64))[:, None]
+    forward = read(model, run.codes)
+    backward = read(model, reverse_complement(run.codes))
     rows = []
-    with torch.no_grad():
-        hidden, _, _ = model.encoder(tokens)
-        for number in range(run.count):
-            start = run.context + number * run.spacing
-            part = hidden[start // tokenizer.stride :][:width]
-            codes = torch.from_numpy(run.codes[None, start : start + window].copy())
+    for number in range(run.count):
+        start = run.before + number * run.spacing
+        end = len(run.codes) - start - window
+        parts = [forward[start // tokenizer.stride :][:width]]
+        if model.config.both_strands:
+            parts.append(backward[end // tokenizer.stride :][:width])
+        codes = torch.from_numpy(run.codes[None, start : start + window].copy())
+        with torch.no_grad():
+            hidden = torch.cat(parts, dim=1)
             if model.probe_head is not None:
-                rows.append(model.probe_head(part, codes)[0])
+                rows.append(model.probe_head(model.side_by_side(hidden), codes)[0])
                 continue
             assert model.pooling_head is not None
-            logits = model.pooling_head(part, torch.tensor([width]))
+            logits = model.pooling_head(hidden, torch.tensor([width]))
             if model.position_head is not None:
-                logits = logits + model.position_head(part, codes)
+                logits = logits + model.position_head(model.side_by_side(hidden), codes)
             rows.append(logits[0])
     return torch.stack(rows)
+
+
+def on_either_strand(model: Classifier, run: Run, window: int) -> dict[int, Tensor]:
+    reverse = window_by_window(model, run.along(-1), window)
+    return {1: window_by_window(model, run, window), -1: reverse.flip(0)}
 
 
 def random_run(
     window: int, *, count: int, context: int, spacing: int, seed: int, share_n: float = 0.02
 ) -> Run:
     rng = np.random.default_rng(seed)
-    codes = rng.integers(0, 4, context + (count - 1) * spacing + window).astype(np.uint8)
+    after = context // 2 - context // 2 % 6
+    codes = rng.integers(0, 4, context + (count - 1) * spacing + window + after).astype(np.uint8)
     codes[rng.random(len(codes)) < share_n] = AMBIGUOUS
-    return Run(codes, context, count, spacing)
+    return Run(codes, context, after, count, spacing)
 
 
+@pytest.mark.parametrize("both_strands", [False, True])
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize(
     ("window", "k", "stride"), [(40, 5, 2), (41, 5, 2), (42, 4, 3), (9, 5, 2), (13, 3, 1)]
 )
 def test_against_the_head_on_every_window(
-    monkeypatch: pytest.MonkeyPatch, head: str, window: int, k: int, stride: int
+    monkeypatch: pytest.MonkeyPatch,
+    head: str,
+    window: int,
+    k: int,
+    stride: int,
+    both_strands: bool,
 ) -> None:
     tokenizer = KmerTokenizer(k, stride)
-    model = classifier(head, window, tokenizer)
+    model = classifier(head, window, tokenizer, both_strands)
     runs = [
-        random_run(window, count=30, context=8 * stride, spacing=stride, seed=1),
+        random_run(window, count=30, context=12 * stride, spacing=stride, seed=1),
         random_run(window, count=1, context=0, spacing=stride, seed=2),
         random_run(window, count=7, context=3 * stride, spacing=2 * stride, seed=3),
     ]
@@ -86,28 +118,66 @@ def test_against_the_head_on_every_window(
     monkeypatch.setattr(dense, "PIECE", 11)
     monkeypatch.setattr(dense, "STREAMS", 2)
     for run, found in zip(runs, dense_logits(model, runs, window, "fp32"), strict=True):
-        expected = window_by_window(model, run, window)
-        assert found.shape == expected.shape == (run.count, 3)
-        assert torch.allclose(found, expected, atol=2e-4, rtol=1e-4)
-        assert run.count == 1 or expected.std(0).min() > 0.05
+        for strand, expected in on_either_strand(model, run, window).items():
+            assert found[strand].shape == expected.shape == (run.count, 3)
+            assert torch.allclose(found[strand], expected, atol=3e-4, rtol=1e-4)
+            assert run.count == 1 or expected.std(0).min() > 0.05
 
 
-def test_exact_is_the_model_on_each_window() -> None:
-    model = classifier("position", 40, KmerTokenizer(5, 2))
-    run = random_run(40, count=9, context=6, spacing=4, seed=5)
+@pytest.mark.parametrize("both_strands", [False, True])
+@pytest.mark.parametrize("head", FIXED_LENGTH)
+@pytest.mark.parametrize(("context", "around"), [(0, 6), (64, 70), (64, 6), (64, 0)])
+def test_exact_is_the_model_on_each_window(
+    head: str, context: int, around: int, both_strands: bool
+) -> None:
+    model = classifier(head, 40, KmerTokenizer(5, 2), both_strands)
+    model.config = replace(model.config, context=context)
+    run = random_run(40, count=23, context=around, spacing=4, seed=5)
     (found,) = exact_logits(model, [run], 40, "fp32")
-    for number, logits in enumerate(found):
-        codes = run.codes[6 + 4 * number :][:40]
-        alone = Run(codes, 0, 1, 2)
-        assert torch.allclose(window_by_window(model, alone, 40)[0], logits, atol=1e-4)
+    for strand in (1, -1):
+        assert len(found[strand]) == run.count
+    for number in range(run.count):
+        start = run.before + 4 * number
+        there = min(start, len(run.codes) - start - 40)
+        # Whole steps of 16 tokens where the contig ends too near.
+        wanted = context if there >= context else there - there % 32
+        codes = run.codes[start - wanted : start + 40 + wanted]
+        expected = on_either_strand(model, Run(codes, wanted, wanted, 1, 2), 40)
+        for strand in (1, -1):
+            assert torch.allclose(expected[strand][0], found[strand][number], atol=2e-4)
 
 
-def test_dense_and_exact_agree_where_there_is_no_left_context() -> None:
-    model = classifier("position", 40, KmerTokenizer(5, 2))
+@pytest.mark.parametrize("both_strands", [False, True])
+@pytest.mark.parametrize("head", HEADS)
+def test_dense_is_exact_for_a_window_alone(head: str, both_strands: bool) -> None:
+    model = classifier(head, 40, KmerTokenizer(5, 2), both_strands)
     runs = [random_run(40, count=1, context=0, spacing=2, seed=seed) for seed in range(5)]
-    by_dense = torch.cat(dense_logits(model, runs, 40, "fp32"))
-    by_exact = torch.cat(exact_logits(model, runs, 40, "fp32"))
-    assert torch.allclose(by_dense, by_exact, atol=2e-4)
+    for by_dense, by_exact in zip(
+        dense_logits(model, runs, 40, "fp32"), exact_logits(model, runs, 40, "fp32"), strict=True
+    ):
+        for strand in (1, -1):
+            assert torch.allclose(by_dense[strand], by_exact[strand], atol=3e-4)
+
+
+def test_a_network_with_a_probe_beside_it() -> None:
+    tokenizer = KmerTokenizer(5, 2)
+    network = classifier("position", 40, tokenizer, True)
+    probe = classifier("probe", 40, tokenizer, True)
+    both = Classifier(replace(network.config, with_probe=True)).eval()
+    of_probe = {f"probe.{name}": value for name, value in probe.state_dict().items()}
+    both.load_state_dict({**network.state_dict(), **of_probe})
+    runs = [random_run(40, count=9, context=10, spacing=2, seed=seed) for seed in range(3)]
+    found = dense_logits(both, runs, 40, "fp32")
+    parts = [dense_logits(part, runs, 40, "fp32") for part in (network, probe)]
+    for together, one, other in zip(found, *parts, strict=True):
+        for strand in (1, -1):
+            mean = (one[strand] + other[strand]) / 2
+            assert torch.allclose(together[strand], mean, atol=1e-5)
+    single = [random_run(40, count=1, context=0, spacing=2, seed=seed) for seed in range(3)]
+    for by_dense, by_exact in zip(
+        dense_logits(both, single, 40, "fp32"), exact_logits(both, single, 40, "fp32"), strict=True
+    ):
+        assert torch.allclose(by_dense[-1], by_exact[-1], atol=3e-4)
 
 
 @given(st.integers(1, 40), st.integers(0, 30), st.integers(0, 2**32 - 1))
@@ -121,7 +191,6 @@ def test_sliding_max(width: int, extra: int, seed: int) -> None:
 @given(
     length=st.integers(20, 60),
     circular=st.booleans(),
-    strand=st.sampled_from((1, -1)),
     step=st.integers(1, 5),
     stride=st.integers(1, 3),
     context=st.integers(0, 90),
@@ -130,7 +199,6 @@ def test_sliding_max(width: int, extra: int, seed: int) -> None:
 def test_runs_hold_every_window_once(
     length: int,
     circular: bool,
-    strand: int,
     step: int,
     stride: int,
     context: int,
@@ -143,19 +211,27 @@ def test_runs_hold_every_window_once(
     first, last = (min(bound, n_starts) for bound in sorted(bounds))
     found = {}
     for start, run in cut_runs(
-        contig, strand, first, last, window=window, step=step, stride=stride, context=context
+        contig, first, last, window=window, step=step, stride=stride, context=context
     ):
-        assert run.spacing % stride == run.context % stride == 0
-        assert run.context <= (context if circular else start)
-        assert len(run.codes) == run.context + (run.count - 1) * run.spacing + window
+        assert run.spacing % stride == run.before % stride == run.after % stride == 0
+        assert len(run.codes) == run.before + (run.count - 1) * run.spacing + window + run.after
+        if circular:
+            assert run.before == run.after == context - context % stride
+        else:
+            end = start + (run.count - 1) * run.spacing + window
+            assert run.before == min(context, start) // stride * stride
+            assert run.after == min(context, length - end) // stride * stride
         for number in range(run.count):
             place = start + number * run.spacing
             assert place not in found
-            found[place] = run.codes[run.context + number * run.spacing :][:window]
+            found[place] = run.codes[run.before + number * run.spacing :][:window]
+        back = run.along(-1)
+        assert (back.before, back.after) == (run.after, run.before)
+        assert np.array_equal(back.codes, reverse_complement(run.codes))
+        assert run.along(1) is run
     assert sorted(found) == [place for place in range(first, last) if place % step == 0]
     for place, bases in found.items():
-        begin = place if strand > 0 else length - place - window
-        assert np.array_equal(bases, contig.window(begin, begin + window, strand))
+        assert np.array_equal(bases, contig.window(place, place + window, 1))
 
 
 def test_ambiguous_bases_are_counted() -> None:

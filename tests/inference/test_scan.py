@@ -54,10 +54,9 @@ def expected(contig: Contig, step: int) -> dict[tuple[str, int, int], float]:
     starts = length if contig.circular else length - WINDOW + 1
     for start in range(0, starts, step):
         for strand in (1, -1):
-            begin = start if strand > 0 else length - start - WINDOW
-            codes = contig.window(begin, begin + WINDOW, strand)
+            codes = contig.window(start, start + WINDOW, strand)
             assert codes is not None
-            anchor = start + ANCHOR if strand > 0 else length - 1 - start - ANCHOR
+            anchor = start + (ANCHOR if strand > 0 else WINDOW - 1 - ANCHOR)
             few = (codes == AMBIGUOUS).sum() <= 0.1 * WINDOW
             found[contig.name, strand, anchor % length] = log_odds(codes) if few else math.nan
     return found

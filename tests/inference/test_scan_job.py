@@ -143,7 +143,8 @@ def test_anchor_and_mode_are_the_models_if_it_tells(
     for path in motif_folder.iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
     config = json.loads((folder / "config.json").read_text())
-    config["training"] |= {"anchor": ANCHOR, "carried_state": True}
+    config["training"] |= {"anchor": ANCHOR}
+    config["architecture"]["context"] = 64
     (folder / "config.json").write_text(json.dumps(config))
     told = run(folder, fasta, tmp_path / "told_scan", anchor=None, mode=None)
     assert told.settings.anchor == ANCHOR

@@ -175,4 +175,4 @@ def test_mistakes(
 def test_help_teaches_by_example(command: Callable) -> None:
     ran = command("scan", "--help")
     assert ran.code == 0
-    assert "genomic-ulmfit scan model genome.gbk --anchor 100 --out scan/genome" in ran.stdout
+    assert "genomic-ulmfit scan model genome.gbk --out scan/genome" in ran.stdout

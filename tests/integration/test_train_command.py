@@ -23,8 +23,8 @@ def done(
     tmp_path_factory: pytest.TempPathFactory,
 ):
     out = tmp_path_factory.mktemp("train") / "made" / "model"
-    arguments = (promoters_csv, "--out", out, "--encoder", encoder_folder, "--epochs", 1)
-    return process("train", *arguments, "--seed", 2), out
+    arguments = (promoters_csv, "--out", out, "--encoder", encoder_folder, "--head", "position")
+    return process("train", *arguments, "--epochs", 1, "--seed", 2), out
 
 
 def test_it_writes_a_classifier_and_nothing_else(done) -> None:
@@ -67,6 +67,92 @@ def test_it_prints_the_curve(done) -> None:
         assert f"accuracy {point['valid_accuracy']:.4f}" in line
     assert curve[-1]["stage"] == "all layers"
     assert "Traceback" not in ran.stderr
+    last = ran.stdout.splitlines()[-2]
+    accuracy = read_config(out)["training"]["valid_accuracy"]
+    assert last.endswith(f"a fine-tuned network; accuracy on validation rows {accuracy:.4f}")
+    assert accuracy == curve[-1]["valid_accuracy"]
+
+
+def test_few_labels_are_fitted_with_a_probe(
+    command: Callable, promoters_csv: Path, encoder_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "model"
+    ran = command("train", promoters_csv, "--out", out, "--encoder", encoder_folder)
+    assert ran.code == 0, ran.stderr
+    assert "a linear probe of the frozen encoder; accuracy on validation rows" in ran.stdout
+    assert load_classifier(out).config.head == "probe"
+    training = read_config(out)["training"]
+    assert training["curve"] == []
+    assert training["recipe"]["network"] is None
+    assert training["anchor"] == 100, "data promoters cuts windows 100 bases before the start codon"
+    assert "Trained: a linear probe" in (out / "card.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def with_context(
+    process: Callable, genome_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    out = tmp_path_factory.mktemp("context") / "promoters.csv"
+    ran = process("data", "promoters", genome_file, "--out", out, "--context", 40)
+    assert ran.code == 0, ran.stderr
+    return out
+
+
+@pytest.mark.parametrize("head", ["probe", "position"])
+def test_context_is_read_and_not_scored(
+    command: Callable, with_context: Path, encoder_folder: Path, tmp_path: Path, head: str
+) -> None:
+    out = tmp_path / "model"
+    start = ("--encoder", encoder_folder, "--head", head)
+    ran = command("train", with_context, "--out", out, *start)
+    assert ran.code == 0, ran.stderr
+    config = load_classifier(out).config
+    assert (config.length, config.context, config.head) == (150, 40, head)
+    assert "sequences of 150 bases between 40 bases of context" in (out / "card.md").read_text()
+
+    table = pd.read_csv(with_context)
+    bare = tmp_path / "bare.csv"
+    table.drop(columns=["before", "after"]).to_csv(bare, index=False)
+    found = []
+    for source in (with_context, bare):
+        ran = command("predict", out, source, "--out", tmp_path / "found.csv")
+        assert ran.code == 0, ran.stderr
+        found.append(pd.read_csv(tmp_path / "found.csv")["probability_1"].to_numpy())
+    assert np.abs(found[0] - found[1]).max() > 1e-4, "the encoder has read the context"
+    assert np.corrcoef(found[0], found[1])[0, 1] > 0.5
+    accuracy = ((found[0] > 0.5) == table["label"])[table["split"] == "valid"].mean()
+    assert accuracy == pytest.approx(read_config(out)["training"]["valid_accuracy"], abs=0.02)
+    ran = command("evaluate", out, with_context, "--split", "test", "--json")
+    assert ran.code == 0, ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("contexts", "options", "message"),
+    [
+        (["ACGT"] * 7 + ["AC"], (), "columns before and after: have 2 to 4 bases"),
+        (["ACG"] * 8, (), "have 3 bases, but every row needs as many on either side, a multiple"),
+        (["ACGT"] * 8, ("--head", "pooling"), "are for sequences of one length under a head"),
+    ],
+)
+def test_context_that_cannot_be_used(
+    command: Callable, tmp_path: Path, contexts: list[str], options: tuple[str, ...], message: str
+) -> None:
+    table = tmp_path / "rows.csv"
+    rows = [f"s{i},{'ACGT' * 5},{i % 2},{side},{side}" for i, side in enumerate(contexts)]
+    table.write_text("\n".join(["id,sequence,label,before,after", *rows]) + "\n")
+    ran = command("train", table, "--out", tmp_path / "model", "--preset", "tiny", *options)
+    assert ran.code == 2
+    assert message in ran.stderr
+
+
+def test_a_validation_row_of_another_length(command: Callable, tmp_path: Path) -> None:
+    table = tmp_path / "rows.csv"
+    rows = [f"s{i},{'ACGT' * 5},{i % 2},train" for i in range(8)] + ["odd,ACGTACGT,1,valid"]
+    table.write_text("\n".join(["id,sequence,label,split", *rows]) + "\n")
+    ran = command("train", table, "--out", tmp_path / "model", "--preset", "tiny")
+    assert ran.code == 2
+    assert "odd, a validation row, has 8 bases, but all training rows have 20" in ran.stderr
+    assert not (tmp_path / "model").exists()
 
 
 def test_without_an_encoder_with_many_classes_and_lengths_and_no_split(
@@ -108,7 +194,7 @@ def test_the_shipped_encoder_is_the_default(
     command: Callable, promoters_csv: Path, shipped: Path, tmp_path: Path, chosen: tuple[str, ...]
 ) -> None:
     out = tmp_path / "model"
-    ran = command("train", promoters_csv, "--out", out, "--epochs", 1, *chosen)
+    ran = command("train", promoters_csv, "--out", out, "--head", "position", *chosen)
     assert ran.code == 0, ran.stderr
     training = read_config(out)["training"]
     assert training["encoder"] == pretrained.DEFAULT

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,8 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn import functional as F
 
-from genomic_ulmfit.data.batches import TokenizedSequences
-from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, one_hot
+from genomic_ulmfit.data.batches import Batch, TokenizedSequences
+from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, one_hot, reverse_complement
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.awd_lstm import locked_dropout
@@ -35,10 +37,13 @@ def random_codes(sizes: list[int], seed: int = 0) -> list[Codes]:
     return [rng.integers(0, 4, size).astype(np.uint8) for size in sizes]
 
 
-def classifier(head: str = "pooling", length: int | None = None) -> Classifier:
+def classifier(
+    head: str = "pooling", length: int | None = None, both_strands: bool = False
+) -> Classifier:
     """Random weights of a size at which predictions differ from sequence to sequence."""
     torch.manual_seed(0)
-    model = Classifier(ClassifierConfig(ENCODER, ("a", "b", "c"), head, length))
+    config = ClassifierConfig(ENCODER, ("a", "b", "c"), head, length, both_strands=both_strands)
+    model = Classifier(config)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.normal_(0, 0.15 if name.startswith("position_head") else 0.5)
@@ -292,3 +297,105 @@ def test_configurations_survive_json() -> None:
     config = ClassifierConfig(ENCODER, ("1", "2"), "position", 40, integer_labels=True)
     assert ClassifierConfig.from_dict(config.to_dict()) == config
     assert Classifier(config, Dropouts(output=0.3)).config is config
+
+
+@pytest.mark.parametrize("both_strands", [False, True])
+@pytest.mark.parametrize("head", FIXED_LENGTH)
+def test_context_moves_the_state_and_is_not_scored(head: str, both_strands: bool) -> None:
+    model = classifier(head, 30, both_strands)
+    before, window, after = random_codes([20, 30, 20])
+
+    def batch(codes: Codes) -> Batch:
+        sequences = TokenizedSequences.of([codes], ENCODER.tokenizer, both_strands=both_strands)
+        return sequences.batch(np.array([0]))
+
+    whole = batch(np.concatenate([before, window, after]))
+    with torch.no_grad():
+        found = model(*whole[1:])
+        hidden, _, _ = model.encoder(whole.tokens)
+        hidden = hidden[10 : 10 + ENCODER.tokenizer.n_tokens(30)]
+        codes = torch.from_numpy(window)[None]
+        if model.probe_head is not None:
+            expected = model.probe_head(model.side_by_side(hidden), codes)
+        else:
+            assert model.pooling_head is not None
+            assert model.position_head is not None
+            expected = model.pooling_head(hidden, torch.tensor([len(hidden)]))
+            expected = expected + model.position_head(model.side_by_side(hidden), codes)
+        alone = model(*batch(window)[1:])
+    torch.testing.assert_close(found, expected)
+    assert (found - alone).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("both_strands", [False, True])
+def test_no_gradient_runs_into_context(both_strands: bool) -> None:
+    model = classifier("position", 30, both_strands)
+    shape = (33, 2 * model.config.readings, 16)
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    codes = torch.from_numpy(np.stack(random_codes([70, 70])))
+    model.forward_from(0, x, torch.tensor([33, 33]), codes).square().sum().backward()
+    assert x.grad is not None
+    inside = slice(10, 10 + ENCODER.tokenizer.n_tokens(30))
+    assert x.grad[inside].abs().sum((1, 2)).all()
+    x.grad[inside] = 0
+    assert not x.grad.any()
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_what_is_read_along_the_other_strand(head: str) -> None:
+    sizes = [30, 30, 30] if head in FIXED_LENGTH else [30, 17, 24]
+    model = classifier(head, 30 if head in FIXED_LENGTH else None, True)
+    codes = random_codes(sizes)
+    together = predict_probabilities(model, codes, precision="fp32")
+    for row, sequence in enumerate(codes):
+        tokens = [
+            torch.from_numpy(ENCODER.tokenizer.tokenize(strand).astype(np.int64))[:, None]
+            for strand in (sequence, reverse_complement(sequence))
+        ]
+        with torch.no_grad():
+            forward, backward = (model.encoder(one)[0] for one in tokens)
+            beside = torch.cat([forward, backward.flip(0)], dim=2)
+            bases = torch.from_numpy(sequence)[None]
+            if model.probe_head is not None:
+                logits = model.probe_head(beside, bases)
+            else:
+                assert model.pooling_head is not None
+                length = torch.tensor([len(forward)])
+                pooled = [concat_pool(one, length) for one in (forward, backward)]
+                logits = model.pooling_head.layers(torch.cat(pooled, dim=1))
+                if model.position_head is not None:
+                    logits = logits + model.position_head(beside, bases)
+        expected = logits.softmax(-1)[0].numpy()
+        np.testing.assert_allclose(together[row], expected, atol=1e-5)
+
+
+def test_tokens_of_both_strands_side_by_side_are_of_the_same_bases() -> None:
+    model = classifier("position", 31, True)
+    (sequence,) = random_codes([31])
+    tokens = [ENCODER.tokenizer.tokenize(s) for s in (sequence, reverse_complement(sequence))]
+    hidden = torch.from_numpy(np.stack(tokens).astype(np.int64)).T[:, :, None].float()
+    beside = model.side_by_side(hidden)[:, 0].long().numpy()
+    for place, (token, complement) in enumerate(beside):
+        kmer = sequence[2 * place : 2 * place + 5]
+        assert token == ENCODER.tokenizer.tokenize(kmer)[0]
+        assert complement == ENCODER.tokenizer.tokenize(reverse_complement(kmer))[0]
+
+
+@pytest.mark.parametrize(
+    "changed", [{"context": 3}, {"context": -2}, {"context": 4, "head": "pooling", "length": None}]
+)
+def test_context_that_no_model_can_have(changed: dict) -> None:
+    with pytest.raises(InputError, match="context: got"):
+        ClassifierConfig(**{"encoder": ENCODER, "classes": ("a",), "length": 30, **changed})
+
+
+def test_sequences_with_and_without_context_are_not_padded_to_one_length() -> None:
+    model = classifier("position", 30)
+    model.config = replace(model.config, context=20)
+    mixed = random_codes([70, 30, 30, 70, 70])
+    together = predict_probabilities(model, mixed, precision="fp32")
+    for row, codes in enumerate(mixed):
+        alone = predict_probabilities(model, [codes], precision="fp32")[0]
+        np.testing.assert_allclose(together[row], alone, atol=1e-6)
+    with pytest.raises(InputError, match=r"of 30 \(or 70, with 20 bases of context on either"):
+        predict_probabilities(model, random_codes([40]))

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
+from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, reverse_complement
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
 from genomic_ulmfit.models.classifier import ClassifierConfig
@@ -293,3 +293,27 @@ def test_many_labels_take_both_and_few_the_probe(
     together = np.exp((network + parts[1]) / 2)
     expected = together / together.sum(1, keepdims=True)
     assert np.exp(parts[0]) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("both_strands", [False, True])
+def test_a_probe_of_windows_with_context(encoder: LanguageModel, both_strands: bool) -> None:
+    codes, targets = windows(40)
+    sides = [c[:20] for c in windows(80, seed=9)[0]]
+    longer = [np.concatenate(parts) for parts in zip(sides[:40], codes, sides[40:], strict=True)]
+    inside = slice(10, 10 + SMALL.tokenizer.n_tokens(LENGTH))
+    forward = frozen_states(encoder.encoder, longer, precision="fp32")[:, inside]
+    complements = [reverse_complement(c) for c in longer]
+    backward = frozen_states(encoder.encoder, complements, precision="fp32")[:, inside]
+    states = np.concatenate([forward, backward[:, ::-1]], axis=2) if both_strands else forward
+    options = {"context": 20, "both_strands": both_strands}
+    np.testing.assert_array_equal(
+        frozen_states(encoder.encoder, longer, precision="fp32", **options), states
+    )
+    rough = frozen_states(encoder.encoder, longer, precision="bf16", **options)
+    np.testing.assert_allclose(rough.astype(np.float32), states.astype(np.float32), atol=0.02)
+    wanted = replace(config(), **options)
+    model = fit_probe(longer, targets, wanted, ProbeRecipe(4.0), encoder, precision="fp32")
+    assert model.probe_head is not None
+    expected = head_probabilities(model.probe_head, codes, states)
+    found = predict_probabilities(model, longer, precision="fp32")
+    np.testing.assert_allclose(found, expected, atol=2e-3)

@@ -44,8 +44,9 @@ def predict(
 
       genomic-ulmfit predict model sequences.fasta --out predictions.csv
 
-    Ambiguous bases (N and the like) are known to be unknown. A model with
-    the position head takes sequences of one length only.
+    Ambiguous bases (N and the like) are known to be unknown. A model that
+    was trained on sequences of one length takes that length only; if it was
+    trained with context, a table's columns before and after are read too.
     """
     import contextlib
     import gzip
@@ -82,8 +83,9 @@ def predict(
                 binary = cast("IO[bytes]", stack.enter_context(zipped))
             file = stack.enter_context(io.TextIOWrapper(binary, encoding="utf-8", newline=""))
         progress = stack.enter_context(Progress("sequences"))
-        predictions = predict_all(classifier, read_sequences(sequences))
         config = classifier.config
+        records = read_sequences(sequences, context=config.context > 0)
+        predictions = predict_all(classifier, records)
         write = None
         for prediction in predictions:
             # Not before the first one: input that cannot be used leaves standard output empty.

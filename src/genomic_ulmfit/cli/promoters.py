@@ -31,6 +31,7 @@ class NegativeKind(StrEnum):
     CDS = "cds"
     INTERGENIC = "intergenic"
     SHUFFLED = "shuffled"
+    BACKGROUND = "background"
 
 
 class Protocol(StrEnum):
@@ -71,11 +72,20 @@ def promoters(
     negatives: Annotated[
         NegativeKind | None,
         typer.Option(
-            help="For --framing tss: windows inside CDS, between them, or the promoters with "
-            "their dinucleotides shuffled.",
+            help="For --framing tss: windows inside CDS, between them, the promoters with "
+            "their dinucleotides shuffled, or, for scanning, places of both strands (four for "
+            "each promoter).",
             show_default="cds",
         ),
     ] = None,
+    context: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Bases on either side of each window to write down beside it, for a model that "
+            "scans: it then knows where it is, and reads a genome in one pass.",
+        ),
+    ] = 0,
     protocol: Annotated[
         Protocol,
         typer.Option(help="strict keeps homologous sequences together; seed does not and leaks."),
@@ -93,11 +103,12 @@ def promoters(
       genomic-ulmfit data promoters NC_000913.3.gbk.gz --out promoters.csv
 
       genomic-ulmfit data promoters NC_000913.3.gbk.gz --out tss.csv
-      --framing tss --tss sites.bed --negatives intergenic
+      --framing tss --tss sites.bed --negatives background --context 256
 
     Writes a CSV with the columns id, sequence, label, contig,
     contig_length, start, end (0-based, half-open), strand, gene, framing,
-    split (train, valid or test) and cluster. Prints how many sequences of
+    anchor (bases from a window's first to the start codon or TSS), before and
+    after (with --context), split (train, valid or test) and cluster. Prints how many sequences of
     each class are in each split, and how many held-out ones share a 15-mer
     (either strand) or a position with train: none under the protocol
     strict, which puts whole homology clusters to one side; many under the
@@ -136,9 +147,11 @@ def promoters(
         source = read_genome(genome)
     with notes.status("Cutting and comparing windows"):
         if tss is not None:
-            windows = tss_table(source, tss, negatives or NegativeKind.CDS, before, after, seed)
+            windows = tss_table(
+                source, tss, negatives or NegativeKind.CDS, before, after, seed, context
+            )
         else:
-            windows = promoter_table(source, before, after, seed)
+            windows = promoter_table(source, before, after, seed, context)
         split = split_strict if protocol is Protocol.STRICT else split_seed
         table = split(windows, seed)
         leaks = {f"{protocol} (written)": leakage(table)}

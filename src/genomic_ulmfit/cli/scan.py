@@ -62,7 +62,7 @@ def scan(
         str | None,
         typer.Option(
             help="dense (one pass) or exact (each window by itself; many times slower).",
-            show_default="dense if the model was trained for it",
+            show_default="dense if the model was trained with context",
         ),
     ] = None,
     track: Annotated[str, typer.Option(help="bigwig or bedgraph.")] = "bigwig",
@@ -71,16 +71,18 @@ def scan(
     """Score every window of both strands of a genome and call promoters.
 
     Windows are named by their anchor: the base at which the site lies that
-    the model was trained to find. Without --threshold, made-up DNA with the
+    the model was trained to find (train remembers it). Without --threshold, made-up DNA with the
     genome's own dinucleotides is scanned first, and the threshold is set
     where it would give 20 calls per million bases (both strands together).
 
     Mode dense reads each strand once, and every window knows what stands
-    before it; mode exact reads each window by itself, as predict does.
+    around it; mode exact reads each window by itself, as predict does. Dense
+    is the default for a model that was trained with context (see data
+    promoters --context), and only for such a model do both say the same.
 
     Example:
 
-      genomic-ulmfit scan model genome.gbk --anchor 100 --out scan/genome
+      genomic-ulmfit scan model genome.gbk --out scan/genome
 
     Writes PREFIX.plus.bw and PREFIX.minus.bw (probability at the anchor),
     PREFIX.bed and PREFIX.gff3 (called promoters: the window, its anchor,

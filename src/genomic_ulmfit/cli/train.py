@@ -29,8 +29,9 @@ def train(
     head: Annotated[
         str,
         typer.Option(
-            help="position (sequences of one length: sees what stands where), pooling (any "
-            "lengths) or auto."
+            help="auto (what the number of labels pays for), probe (linear, sequences of one "
+            "length), or a fine-tuned network: position (one length: sees what stands where) "
+            "or pooling (any lengths)."
         ),
     ] = "auto",
     preset: Annotated[
@@ -39,11 +40,18 @@ def train(
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(help="Epochs of the last stage (all layers).", show_default="the recipe's"),
+        typer.Option(
+            help="Epochs of the last of fine-tuning's four stages (all layers).",
+            show_default="the recipe's",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of weights, dropout and batches.")] = 0,
 ) -> None:
-    """Fine-tune a classifier of DNA sequences, any number of classes.
+    """Train a classifier of DNA sequences, any number of classes.
+
+    What is trained depends on the number of labels: a linear probe of the
+    frozen language model from few, and from 1,500 on a fine-tuned network
+    beside it. --head asks for one of them.
 
     With a split column, rows marked train are learnt from, rows marked
     valid are watched, rows marked test are left for `genomic-ulmfit
@@ -62,21 +70,18 @@ def train(
     """
     from rich.console import Console
 
-    from genomic_ulmfit.errors import InputError
     from genomic_ulmfit.training.finetuning_job import train_classifier
 
-    if head not in ("auto", "position", "pooling"):
-        raise InputError(f"--head: got {head!r}, allowed are auto, position and pooling.")
     try:
-        curve = train_classifier(
+        training = train_classifier(
             table, out, encoder=encoder, preset=preset, head=head, epochs=epochs, seed=seed
         )
     except KeyboardInterrupt:
         Console(stderr=True).print("[bold]Stopped.[/] No model was written.")
         raise typer.Exit(130) from None
 
-    console = Console(highlight=False)
-    for point in curve:
+    console = Console(highlight=False, soft_wrap=True)
+    for point in training["curve"]:
         watched = (
             ""
             if point["valid_accuracy"] is None
@@ -85,4 +90,7 @@ def train(
         console.print(
             f"epoch {point['epoch']} ({point['stage']}): loss {point['train_loss']:.4f}{watched}"
         )
+    accuracy = training["valid_accuracy"]
+    watched = "" if accuracy is None else f"; accuracy on validation rows {accuracy:.4f}"
+    console.print(f"{training['n_train']:,} sequences, {training['trained']}{watched}")
     console.print(f"written to {out}")

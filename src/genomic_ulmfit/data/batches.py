@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
+from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, reverse_complement
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
 
 
@@ -22,8 +22,9 @@ class Batch(NamedTuple):
     ----------
     rows : Tensor of int64, shape (batch,)
         Which sequences these are.
-    tokens : Tensor of int64, shape (time, batch)
-        Padded with the unknown token.
+    tokens : Tensor of int64, shape (time, readings * batch)
+        Padded with the unknown token. Two readings are the sequences and, behind them, their
+        reverse complements.
     lengths : Tensor of int64, shape (batch,)
         Tokens of each sequence.
     codes : Tensor of uint8, shape (batch, bases)
@@ -46,16 +47,25 @@ class TokenizedSequences:
     tokens : list of numpy.ndarray of uint16
     unknown : int
         Token that pads.
+    complements : list of numpy.ndarray of uint16, optional
+        Tokens of the reverse complements, where these are read too.
     """
 
     codes: Sequence[Codes]
     tokens: list[npt.NDArray[np.uint16]]
     unknown: int
+    complements: list[npt.NDArray[np.uint16]] | None = None
 
     @classmethod
-    def of(cls, codes: Sequence[Codes], tokenizer: KmerTokenizer) -> TokenizedSequences:
+    def of(
+        cls, codes: Sequence[Codes], tokenizer: KmerTokenizer, *, both_strands: bool = False
+    ) -> TokenizedSequences:
         """Tokenize base codes; raises `InputError` for a sequence shorter than a k-mer."""
-        return cls(codes, [tokenizer.tokenize(c) for c in codes], tokenizer.unknown)
+        tokens = [tokenizer.tokenize(c) for c in codes]
+        complements = None
+        if both_strands:
+            complements = [tokenizer.tokenize(reverse_complement(c)) for c in codes]
+        return cls(codes, tokens, tokenizer.unknown, complements)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -63,23 +73,37 @@ class TokenizedSequences:
     def batch(self, index: npt.NDArray[np.intp]) -> Batch:
         """Return the sequences at `index`, padded."""
         lengths = np.array([len(self.tokens[i]) for i in index])
-        tokens = np.full((len(index), lengths.max()), self.unknown, dtype=np.int64)
+        readings = [self.tokens] if self.complements is None else [self.tokens, self.complements]
+        shape = (len(readings), len(index), lengths.max())
+        tokens = np.full(shape, self.unknown, dtype=np.int64)
         codes = np.full((len(index), max(len(self.codes[i]) for i in index)), AMBIGUOUS, np.uint8)
         for row, i in enumerate(index):
-            tokens[row, : lengths[row]] = self.tokens[i]
+            for reading, of_all in enumerate(readings):
+                tokens[reading, row, : lengths[row]] = of_all[i]
             codes[row, : len(self.codes[i])] = self.codes[i]
         return Batch(
             torch.from_numpy(index.astype(np.int64)),
-            torch.from_numpy(np.ascontiguousarray(tokens.T)),
+            torch.from_numpy(np.ascontiguousarray(tokens.reshape(-1, shape[2]).T)),
             torch.from_numpy(lengths),
             torch.from_numpy(codes),
         )
 
-    def in_order_of_length(self, size: int) -> Iterator[Batch]:
-        """Give every sequence once, shortest first, `size` at a time."""
-        order = np.argsort([len(t) for t in self.tokens], kind="stable")
-        for start in range(0, len(order), size):
-            yield self.batch(order[start : start + size])
+    def in_order_of_length(self, size: int, *, pad: bool = True) -> Iterator[Batch]:
+        """Give every sequence once, shortest first.
+
+        Parameters
+        ----------
+        size : int
+            Sequences at a time.
+        pad : bool
+            Whether sequences of different lengths may be in one batch.
+        """
+        lengths = np.array([len(codes) for codes in self.codes], dtype=np.intp)
+        order = np.argsort(lengths, kind="stable")
+        changes = np.flatnonzero(np.diff(lengths[order])) + 1
+        for alike in [order] if pad else np.split(order, changes):
+            for start in range(0, len(alike), size):
+                yield self.batch(alike[start : start + size])
 
 
 class ShuffledBatches:

@@ -1,4 +1,4 @@
-"""Windows that are no promoters: from inside genes, from between genes, or shuffled."""
+"""Windows that are no promoters: from genes, from between genes, from anywhere, or shuffled."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ from genomic_ulmfit.dna.genome import Contig, Genome
 
 TRIM = 50
 """Bases left out at both ends of a CDS before a negative window is drawn."""
+
+
+PER_SITE = 4
+"""Background windows for each site."""
+
+NEAR = (51, 251)
+"""From how many to below how many bases from a site half of the background lies, on its strand: a
+scan must call the site and not what stands beside it. None lies nearer."""
 
 
 class Window(NamedTuple):
@@ -129,6 +137,71 @@ def intergenic_windows(
                 assert codes is not None
                 name = f"intergenic_{len(windows) + 1}"
                 windows.append(Window(name, contig, begin, strand, codes, ""))
+    return windows
+
+
+def background_windows(
+    genome: Genome, sites: Sequence[Window], anchor: int, rng: np.random.Generator
+) -> list[Window]:
+    """Cut what a scan meets besides its sites: places of both strands, half of them near sites.
+
+    Parameters
+    ----------
+    genome : Genome
+    sites : sequence of Window
+        Windows of one length around the sites.
+    anchor : int
+        Bases from a window's first base to its site.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    list of Window
+        Named ``background_N``, `PER_SITE` (4) for each site, without ambiguous bases and at
+        least `NEAR` (51) bases away from every site of their strand. Fewer where a genome has
+        no room for so many.
+    """
+    length = len(sites[0].codes)
+
+    def place(window: Window) -> int:
+        return window.start + (anchor if window.strand > 0 else length - 1 - anchor)
+
+    known: dict[tuple[str, int], list[int]] = {}
+    for site in sites:
+        known.setdefault((site.contig.name, site.strand), []).append(place(site))
+    taken = {key: np.array(places) for key, places in known.items()}
+    bases = np.array([len(contig) for contig in genome.contigs], dtype=np.float64)
+
+    def draw() -> Window | None:
+        if rng.random() < 0.5:
+            site = sites[int(rng.integers(len(sites)))]
+            contig, strand = site.contig, site.strand
+            start = site.start + int(rng.choice((-1, 1)) * rng.integers(*NEAR))
+        else:
+            contig = genome.contigs[int(rng.choice(len(bases), p=bases / bases.sum()))]
+            strand = 1 if rng.random() < 0.5 else -1
+            start = int(rng.integers(len(contig)))
+        codes = contig.window(start, start + length, strand)
+        if codes is None or (codes == AMBIGUOUS).any():
+            return None
+        window = Window("", contig, start, strand, codes, "")
+        others = taken.get((contig.name, strand))
+        if others is not None:
+            distance = np.abs(others - place(window))
+            if contig.circular:
+                distance = np.minimum(distance % len(contig), -distance % len(contig))
+            if distance.min() < NEAR[0]:
+                return None
+        return window
+
+    windows: list[Window] = []
+    # A genome full of sites has no room; to try for ever would not make it.
+    for _ in range(50 * PER_SITE * len(sites)):
+        if len(windows) == PER_SITE * len(sites):
+            break
+        window = draw()
+        if window is not None:
+            windows.append(window._replace(name=f"background_{len(windows) + 1}"))
     return windows
 
 

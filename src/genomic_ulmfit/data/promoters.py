@@ -16,12 +16,14 @@ import pandas as pd
 
 from genomic_ulmfit.data.homology import WORD
 from genomic_ulmfit.data.negatives import (
+    PER_SITE,
     Window,
+    background_windows,
     coding_windows,
     intergenic_windows,
     shuffled_windows,
 )
-from genomic_ulmfit.dna.alphabet import AMBIGUOUS, decode
+from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, decode
 from genomic_ulmfit.dna.bed import read_bed
 from genomic_ulmfit.dna.genome import Genome
 from genomic_ulmfit.errors import InputError
@@ -40,9 +42,10 @@ COLUMNS = (
     "strand",
     "gene",
     "framing",
+    "anchor",
 )
 
-NEGATIVES = ("cds", "intergenic", "shuffled")
+NEGATIVES = ("cds", "intergenic", "shuffled", "background")
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ the Shine-Dalgarno sequence before it), and -60..+20 of a TSS."""
 
 
 def promoter_table(
-    genome: Genome, upstream: int = 100, downstream: int = 50, seed: int = 0
+    genome: Genome, upstream: int = 100, downstream: int = 50, seed: int = 0, context: int = 0
 ) -> pd.DataFrame:
     """Cut windows at gene starts and as long windows from inside genes, all in sense direction.
 
@@ -90,6 +93,8 @@ def promoter_table(
         the start codon: 100 and -12 give the 88 bases -100..-12.
     seed : int
         Where the negatives lie.
+    context : int
+        Bases on either side of each window to write down beside it.
 
     Returns
     -------
@@ -104,7 +109,11 @@ def promoter_table(
           a window over the origin of a circular contig has ``end > contig_length``;
         - strand: ``+`` or ``-``, the strand that `sequence` is read from;
         - gene: the name of the CDS;
-        - framing: "anchored" if the window reaches the start codon, else "upstream".
+        - framing: "anchored" if the window reaches the start codon, else "upstream";
+        - anchor: bases from the window's first base to the start codon or TSS, which may lie
+          behind the window; the same in every row;
+        - before, after, if context is asked for: the bases on either side of the window, on its
+          strand.
 
         ``table.attrs["notes"]`` lists what was left out, one sentence with a count each.
 
@@ -159,7 +168,7 @@ def promoter_table(
                 + " ".join(notes)
             )
     framing = "anchored" if downstream > 0 else "upstream"
-    return _table(positives, negatives, framing, notes)
+    return _table(positives, negatives, framing, upstream, context, notes)
 
 
 def tss_table(
@@ -169,24 +178,28 @@ def tss_table(
     upstream: int = 60,
     downstream: int = 20,
     seed: int = 0,
+    context: int = 0,
 ) -> pd.DataFrame:
     """Cut windows at transcription start sites and as long windows that are none.
 
     Parameters
     ----------
     genome : Genome
-        With annotated CDS, unless `negatives` is "shuffled".
+        With annotated CDS, if `negatives` is "cds" or "intergenic".
     bed : path-like
         Transcription start sites: an interval's first base along its strand (column 6) is the
         TSS. A site listed twice counts once.
-    negatives : {"cds", "intergenic", "shuffled"}
+    negatives : {"cds", "intergenic", "shuffled", "background"}
         From inside CDS (`coding_windows`), from stretches that neither a CDS nor a positive
         covers (`intergenic_windows`), or each positive with its dinucleotides shuffled
-        (`shuffled_windows`). No more than there are positives, drawn at random.
+        (`shuffled_windows`): no more than there are positives, drawn at random. Or what a scan
+        meets besides TSS (`background_windows`): four for each positive.
     upstream, downstream : int
         Bases before the TSS, and from the TSS on.
     seed : int
         Of the negatives.
+    context : int
+        Bases on either side of each window to write down beside it.
 
     Returns
     -------
@@ -197,14 +210,12 @@ def tss_table(
     Raises
     ------
     InputError
-        If `negatives` is none of the three, the BED file cannot be used or does not fit the
+        If `negatives` is none of the four, the BED file cannot be used or does not fit the
         genome, or there are no windows of one kind.
     """
     if negatives not in NEGATIVES:
-        raise InputError(
-            f"--negatives: got {negatives!r}, allowed are cds, intergenic and shuffled."
-        )
-    if negatives != "shuffled":
+        raise InputError(f"--negatives: got {negatives!r}, allowed are {', '.join(NEGATIVES)}.")
+    if negatives in ("cds", "intergenic"):
         genome.require_genes()
     length = _length(upstream, downstream)
     rng = np.random.default_rng(seed)
@@ -249,7 +260,13 @@ def tss_table(
     notes += _ambiguous_note(ambiguous)
 
     sites = list(positives.values())
-    if negatives == "cds":
+    wanted = len(sites)
+    if not sites:
+        others = []
+    elif negatives == "background":
+        others = background_windows(genome, sites, upstream, rng)
+        wanted *= PER_SITE
+    elif negatives == "cds":
         others, negative_notes = coding_windows(genome, length, rng)
         notes += negative_notes
     elif negatives == "intergenic":
@@ -261,14 +278,14 @@ def tss_table(
             raise InputError(
                 f"{genome.name}, {bed}: no {kind} window can be cut. {' '.join(notes)}"
             )
-    if len(others) > len(sites):
-        kept = np.sort(rng.permutation(len(others))[: len(sites)])
+    if len(others) > wanted:
+        kept = np.sort(rng.permutation(len(others))[:wanted])
         others = [others[i] for i in kept]
-    elif len(others) < len(sites):
+    elif len(others) < wanted:
         notes.append(
             f"Only {len(others):,} {negatives} windows can be cut for {len(sites):,} promoters."
         )
-    return _table(sites, others, "tss", notes)
+    return _table(sites, others, "tss", upstream, context, notes)
 
 
 def _length(upstream: int, downstream: int) -> int:
@@ -290,24 +307,59 @@ def _ambiguous_note(count: int) -> list[str]:
 
 
 def _table(
-    positives: Sequence[Window], negatives: Sequence[Window], framing: str, notes: list[str]
+    positives: Sequence[Window],
+    negatives: Sequence[Window],
+    framing: str,
+    anchor: int,
+    context: int,
+    notes: list[str],
 ) -> pd.DataFrame:
-    rows = [
-        (
-            window.name,
-            decode(window.codes),
-            label,
-            window.contig.name,
-            len(window.contig),
-            window.start % len(window.contig),
-            window.start % len(window.contig) + len(window.codes),
-            "+" if window.strand > 0 else "-",
-            window.gene,
-            framing,
+    if context < 0:
+        raise InputError(f"--context: got {context}, allowed are 0 and more bases.")
+    rows = []
+    alone = 0
+    for label, windows in ((PROMOTER, positives), (OTHER, negatives)):
+        for window in windows:
+            before, after = _around(window, context)
+            if before is None or after is None:
+                alone += 1
+                continue
+            start = window.start % len(window.contig)
+            row = (
+                window.name,
+                decode(window.codes),
+                label,
+                window.contig.name,
+                len(window.contig),
+                start,
+                start + len(window.codes),
+                "+" if window.strand > 0 else "-",
+                window.gene,
+                framing,
+                anchor,
+            )
+            rows.append((*row, decode(before), decode(after)) if context else row)
+    if alone:
+        notes = [
+            *notes,
+            f"{alone:,} windows were left out: their contig has less than {context} bases on one "
+            "side of them.",
+        ]
+    if context and not rows:
+        raise InputError(
+            f"--context: got {context}, but no window has so many bases on either side of it."
         )
-        for label, windows in ((PROMOTER, positives), (OTHER, negatives))
-        for window in windows
-    ]
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table = pd.DataFrame(rows, columns=[*COLUMNS, *(("before", "after") if context else ())])
     table.attrs["notes"] = notes
     return table
+
+
+def _around(window: Window, context: int) -> tuple[Codes | None, Codes | None]:
+    """Return the bases before and behind a window on its strand; None where a contig ends."""
+    if not context:
+        return window.codes[:0], window.codes[:0]
+    cut = window.contig.window
+    end = window.start + len(window.codes)
+    left = cut(window.start - context, window.start, window.strand)
+    right = cut(end, end + context, window.strand)
+    return (left, right) if window.strand > 0 else (right, left)

@@ -1,11 +1,12 @@
-"""Scoring all windows of a strand in one pass: hidden states once, the head in linear time.
+"""Scoring all windows of both strands in one pass: hidden states once, heads in linear time.
 
-Neighbouring windows share all but one of their tokens. The encoder therefore runs once along
-the strand, and every window's logits are read off its stretch of hidden states: pooled by a
-sliding last, maximum and mean, or by position with convolutions. What the position head pads
-with zeros at the edges of a window is computed for every window, so that heads are exact: given
-the same hidden states, they say what they would say to a window by itself. Only the hidden
-states differ: here they know what stands to the left of the window.
+Neighbouring windows share all but one of their tokens. The encoder therefore reads each strand of
+a stretch once, and every window's logits are read off its part of the hidden states: pooled by a
+sliding last, maximum and mean, or by position with convolutions. A head that wants to know both
+what stands before and what stands behind needs nothing more: what is read along one strand is
+behind for the other. What the position head pads with zeros at the edges of a window is computed
+for every window, so that heads are exact: given the same hidden states, they say what they would
+say to a window by itself. Only the hidden states differ: here they know what stands around it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genomic_ulmfit.dna.alphabet import AMBIGUOUS
+from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
 from genomic_ulmfit.inference.runs import Run
 from genomic_ulmfit.models.classifier import Classifier, PoolingHead, PositionHead
 from genomic_ulmfit.models.precision import autocast
@@ -26,24 +27,26 @@ from genomic_ulmfit.models.precision import autocast
 CONTEXT = 512
 """Bases read before the first window of a run, after which the encoder has settled."""
 
-STREAMS = 128
-"""Runs that are read side by side."""
+STREAMS = 64
+"""Runs that are read side by side, each along both strands."""
 
 PIECE = 512
-"""Tokens of each stream that are in memory at a time."""
+"""Tokens of each run that are read, and whose windows are scored, at a time."""
+
+ByStrand = dict[int, Tensor]
+"""Strand (+1, -1) -> something of each of its windows, in the order of the forward strand."""
 
 
 def dense_logits(
     model: Classifier, runs: Sequence[Run], window: int, precision: str
-) -> list[Tensor]:
-    """Return the logits of every window, the encoder reading each run only once.
+) -> list[ByStrand]:
+    """Return the logits of every window on both strands, the encoder reading each only once.
 
     Parameters
     ----------
     model : Classifier
         In evaluation mode.
     runs : sequence of Run
-        Their `context` and `spacing` must be multiples of the tokenizer's stride.
     window : int
         Bases per window.
     precision : {"bf16", "fp32"}
@@ -51,53 +54,102 @@ def dense_logits(
 
     Returns
     -------
-    list of Tensor of float32, each of shape (count, n_classes)
+    list of dict of int to Tensor of float32, each of shape (count, n_classes)
     """
-    results: list[Tensor] = [torch.empty(0)] * len(runs)
-    # Like lengths together: a stream that ends early is padded.
+    results: list[ByStrand] = [{} for _ in runs]
+    # Like lengths together: a run that ends early is padded.
     order = sorted(range(len(runs)), key=lambda i: len(runs[i].codes))
     with torch.no_grad():
         for first in range(0, len(order), STREAMS):
             chosen = order[first : first + STREAMS]
-            logits = _streams([runs[i] for i in chosen], model, window, precision)
+            logits = _together([runs[i] for i in chosen], model, window, precision)
             for i, of_run in zip(chosen, logits, strict=True):
                 results[i] = of_run
+    if model.probe is not None:
+        # It has an encoder of its own, which was never fine-tuned.
+        of_probe = dense_logits(model.probe, runs, window, precision)
+        results = [
+            {strand: (a[strand] + b[strand]) / 2 for strand in a}
+            for a, b in zip(results, of_probe, strict=True)
+        ]
     return results
 
 
-def _streams(runs: Sequence[Run], model: Classifier, window: int, precision: str) -> list[Tensor]:
-    """Read runs side by side, a piece of each at a time."""
+def _together(
+    runs: Sequence[Run], model: Classifier, window: int, precision: str
+) -> list[ByStrand]:
+    """Read runs side by side along both strands and score their windows."""
     tokenizer = model.config.encoder.tokenizer
-    stride, width = tokenizer.stride, tokenizer.n_tokens(window)
+    stride = tokenizer.stride
     device = next(model.parameters()).device
-    longest = max(len(run.codes) for run in runs)
-    codes = np.full((len(runs), longest), AMBIGUOUS, dtype=np.uint8)
-    for row, run in zip(codes, runs, strict=True):
-        row[: len(run.codes)] = run.codes
-    tokens = torch.from_numpy(tokenizer.tokenize(codes).astype(np.int64)).T
-    bases = torch.from_numpy(codes)
+    codes = {strand: _padded([run.along(strand).codes for run in runs]) for strand in (1, -1)}
+    tokens = torch.from_numpy(
+        tokenizer.tokenize(np.concatenate([codes[1], codes[-1]])).astype(np.int64)
+    ).T
+    read = dict(zip((1, -1), _read(model, tokens.to(device), precision).chunk(2, 1), strict=True))
+    lengths = [tokenizer.n_tokens(len(run.codes)) for run in runs]
 
-    parts = []
+    logits = {}
+    for strand in (1, -1):
+        bases = torch.from_numpy(codes[strand])
+        seen = read[strand]
+        if model.config.both_strands:
+            seen = torch.cat([seen, _turned(read[-strand], lengths)], dim=2)
+        logits[strand] = _by_pieces(model, seen, bases, window)
+
+    results: list[ByStrand] = []
+    for column, run in enumerate(runs):
+        every = run.spacing // stride
+        of_run = {}
+        for strand in (1, -1):
+            begin = run.along(strand).before // stride
+            found = logits[strand][begin : begin + (run.count - 1) * every + 1 : every, column]
+            of_run[strand] = found if strand > 0 else found.flip(0)
+        results.append(of_run)
+    return results
+
+
+def _read(model: Classifier, tokens: Tensor, precision: str) -> Tensor:
+    """Return hidden states, a piece at a time: what is inside the layers is many times wider."""
+    states = torch.empty(0)
     state = None
-    hidden = torch.empty(0)
     for start in range(0, len(tokens), PIECE):
         with autocast(precision):
-            new, _, state = model.encoder(tokens[start : start + PIECE].to(device), state)
-        hidden = torch.cat([hidden, new]) if start else new
-        count = len(hidden) - width + 1
-        if count > 0:
-            first = (start + len(new) - len(hidden)) * stride
-            seen = bases[:, first : first + (count - 1) * stride + window].to(device)
-            logits = window_logits(model, hidden, seen, window)
-            parts.append(logits.cpu())
-            hidden = hidden[count:]
-    logits = torch.cat(parts)
+            new, _, state = model.encoder(tokens[start : start + PIECE], state)
+        if not start:
+            states = new.new_empty((len(tokens), *new.shape[1:]))
+        states[start : start + len(new)] = new
+    return states
 
-    results = []
-    for column, run in enumerate(runs):
-        begin, every = run.context // stride, run.spacing // stride
-        results.append(logits[begin : begin + (run.count - 1) * every + 1 : every, column])
-    return results
+
+def _padded(codes: Sequence[Codes]) -> Codes:
+    """Return base codes one below the other, padded with ambiguous bases."""
+    padded = np.full((len(codes), max(map(len, codes))), AMBIGUOUS, dtype=np.uint8)
+    for row, of_one in zip(padded, codes, strict=True):
+        row[: len(of_one)] = of_one
+    return padded
+
+
+def _turned(hidden: Tensor, lengths: Sequence[int]) -> Tensor:
+    """Return what was read along the other strand in the order of this one, column by column."""
+    turned = torch.zeros_like(hidden)
+    for column, length in enumerate(lengths):
+        turned[:length, column] = hidden[:length, column].flip(0)
+    return turned
+
+
+def _by_pieces(model: Classifier, hidden: Tensor, codes: Tensor, window: int) -> Tensor:
+    """Score all windows, a piece at a time: heads need many times the memory of their input."""
+    tokenizer = model.config.encoder.tokenizer
+    width, stride = tokenizer.n_tokens(window), tokenizer.stride
+    count = len(hidden) - width + 1
+    parts = []
+    for start in range(0, count, PIECE):
+        end = min(start + PIECE, count)
+        seen = codes[:, start * stride : (end - 1) * stride + window].to(hidden.device)
+        part = hidden[start : end - 1 + width]
+        parts.append(window_logits(model, part, seen, window).cpu())
+    return torch.cat(parts)
 
 
 def window_logits(model: Classifier, hidden: Tensor, codes: Tensor, window: int) -> Tensor:
@@ -106,7 +158,8 @@ def window_logits(model: Classifier, hidden: Tensor, codes: Tensor, window: int)
     Parameters
     ----------
     model : Classifier
-    hidden : Tensor, shape (time, batch, channels)
+    hidden : Tensor, shape (time, batch, readings * channels)
+        Readings side by side.
     codes : Tensor of uint8, shape (batch, bases)
         From the first base of the first token to the last base of the last window.
     window : int
@@ -132,7 +185,8 @@ def pooling_logits(head: PoolingHead, hidden: Tensor, width: int) -> Tensor:
     Parameters
     ----------
     head : PoolingHead
-    hidden : Tensor, shape (time, batch, channels)
+    hidden : Tensor, shape (time, batch, readings * channels)
+        Readings side by side.
     width : int
         Tokens per window.
 
@@ -148,16 +202,21 @@ def pooling_logits(head: PoolingHead, hidden: Tensor, width: int) -> Tensor:
     assert norm.running_mean is not None
     scale = norm.weight / (norm.running_var + norm.eps).sqrt()
     bias = layer.bias + layer.weight @ (norm.bias - norm.running_mean * scale)
-    of_last, of_highest, of_mean = (layer.weight * scale).chunk(3, dim=1)
-
-    highest = sliding_max(hidden, width).float()
-    hidden = hidden.float()
-    sums = F.pad(F.linear(hidden, of_mean).cumsum(0), (0, 0, 0, 0, 1, 0))
-    pooled = (
-        F.linear(hidden[width - 1 :], of_last, bias)
-        + F.linear(highest, of_highest)
-        + (sums[width:] - sums[:-width]) / width
-    )
+    weights = (layer.weight * scale).chunk(3 * head.readings, dim=1)
+    pooled = bias
+    for reading, of_one in enumerate(hidden.chunk(head.readings, dim=2)):
+        of_last, of_highest, of_mean = weights[3 * reading : 3 * reading + 3]
+        highest = sliding_max(of_one, width).float()
+        of_one = of_one.float()
+        sums = F.pad(F.linear(of_one, of_mean).cumsum(0), (0, 0, 0, 0, 1, 0))
+        # What is read along the other strand ends where the window begins.
+        last = of_one[: len(of_one) - width + 1] if reading else of_one[width - 1 :]
+        pooled = (
+            pooled
+            + F.linear(last, of_last)
+            + F.linear(highest, of_highest)
+            + (sums[width:] - sums[:-width]) / width
+        )
     logits: Tensor = head.layers[3:](pooled.flatten(0, 1))
     return logits.unflatten(0, pooled.shape[:2])
 

@@ -1,4 +1,4 @@
-"""Evenly spaced windows along one strand, and the bases that scoring them needs."""
+"""Evenly spaced windows of a contig, and the bases that scoring them on both strands needs."""
 
 from __future__ import annotations
 
@@ -18,54 +18,39 @@ class Run:
     Parameters
     ----------
     codes : numpy.ndarray of uint8
-        Bases 5' to 3': `context` bases, then all windows.
-    context : int
-        Bases before the first window.
+        `before` bases, all windows, `after` bases.
+    before, after : int
+        Bases before the first window and behind the last: context, of whole tokens.
     count : int
         Number of windows.
     spacing : int
-        Bases between the starts of neighbouring windows.
+        Bases between the starts of neighbouring windows, of whole tokens.
     """
 
     codes: Codes
-    context: int
+    before: int
+    after: int
     count: int
     spacing: int
 
     def ambiguous(self, window: int) -> npt.NDArray[np.int64]:
         """Return how many ambiguous bases each window of `window` bases has, shape (count,)."""
-        before = np.concatenate([[0], np.cumsum(self.codes == AMBIGUOUS)])
-        starts = self.context + self.spacing * np.arange(self.count)
-        counts: npt.NDArray[np.int64] = before[starts + window] - before[starts]
+        sums = np.concatenate([[0], np.cumsum(self.codes == AMBIGUOUS)])
+        starts = self.before + self.spacing * np.arange(self.count)
+        counts: npt.NDArray[np.int64] = sums[starts + window] - sums[starts]
         return counts
 
-
-def strand_codes(contig: Contig, start: int, end: int, strand: int) -> Codes:
-    """Cut ``[start, end)`` in the strand's own coordinates, 5' to 3'.
-
-    Parameters
-    ----------
-    contig : Contig
-    start, end : int
-        Counted from the strand's 5' end: base 0 of the reverse strand is the contig's last.
-        On a circular contig they may lie outside ``[0, length)`` and run round it repeatedly.
-    strand : int
-        +1 or -1.
-
-    Returns
-    -------
-    numpy.ndarray of uint8, shape (end - start,)
-    """
-    if strand < 0:
-        start, end = len(contig) - end, len(contig) - start
-    mode = "wrap" if contig.circular else "raise"
-    codes = np.take(contig.codes, np.arange(start, end), mode=mode)  # type: ignore[call-overload]
-    return codes if strand > 0 else reverse_complement(codes)
+    def along(self, strand: int) -> Run:
+        """Return the run 5' to 3' along a strand; the reverse one has the last window first."""
+        if strand > 0:
+            return self
+        return Run(
+            reverse_complement(self.codes), self.after, self.before, self.count, self.spacing
+        )
 
 
 def cut_runs(
     contig: Contig,
-    strand: int,
     first: int,
     last: int,
     *,
@@ -74,14 +59,13 @@ def cut_runs(
     stride: int,
     context: int,
 ) -> list[tuple[int, Run]]:
-    """Cut the windows that start in ``[first, last)`` of one strand into runs.
+    """Cut the windows that start in ``[first, last)`` into runs.
 
     Parameters
     ----------
     contig : Contig
-    strand : int
     first, last : int
-        In the strand's own coordinates, within ``[0, length)``.
+        On the forward strand, within ``[0, length)``; on a linear contig, every window must fit.
     window : int
         Bases per window.
     step : int
@@ -90,8 +74,7 @@ def cut_runs(
         Bases per token. Windows whose starts differ by no multiple of it have no tokens in
         common and go into different runs.
     context : int
-        Bases wanted before the first window. A linear contig may have fewer; a run then begins
-        at the first base of the contig that is in phase with its tokens.
+        Bases wanted on either side of each run. A linear contig may have fewer.
 
     Returns
     -------
@@ -103,9 +86,12 @@ def cut_runs(
     grid = -(-first // step) * step
     for start in range(grid, min(grid + spacing, last), step):
         count = -(-(last - start) // spacing)
-        before = context if contig.circular else min(context, start)
-        before -= before % stride
         end = start + (count - 1) * spacing + window
-        codes = strand_codes(contig, start - before, end, strand)
-        runs.append((start, Run(codes, before, count, spacing)))
+        before, after = context, context
+        if not contig.circular:
+            before, after = min(context, start), min(context, len(contig) - end)
+        # Only whole tokens move the windows' own into phase.
+        before, after = before - before % stride, after - after % stride
+        places = np.arange(start - before, end + after) % len(contig)
+        runs.append((start, Run(contig.codes[places], before, after, count, spacing)))
     return runs

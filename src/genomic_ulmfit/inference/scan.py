@@ -1,8 +1,8 @@
 """Scoring every window of both strands of a genome, in genome order and a piece at a time.
 
 A window is named by its anchor: the base at which the site lies that the model was trained to
-find (a start codon, a TSS), `anchor` bases into the window. Windows start at multiples of
-`step`, counted from the 5' end of their own strand.
+find (a start codon, a TSS), `anchor` bases into the window along its strand. Windows lie at
+multiples of `step` on the contig, and each is scored on both strands.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from genomic_ulmfit.dna.genome import Contig, Genome
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.inference.dense import CONTEXT, STREAMS, dense_logits
+from genomic_ulmfit.inference.dense import CONTEXT, STREAMS, ByStrand, dense_logits
 from genomic_ulmfit.inference.exact import exact_logits
 from genomic_ulmfit.inference.runs import Run, cut_runs
 from genomic_ulmfit.models.classifier import Classifier
@@ -199,8 +198,8 @@ def scan(
     """
     intervals = [i for i in intervals if n_windows(i.contig, settings)]
     total = sum(interval.end - interval.start for interval in intervals)
-    # Two strands, and one run each; a few more where tokens have more than one phase.
-    length = max(SHORTEST_PIECE, min(LONGEST_PIECE, -(-total * 2 // STREAMS)))
+    # One run each; a few more where tokens have more than one phase.
+    length = max(SHORTEST_PIECE, min(LONGEST_PIECE, -(-total // STREAMS)))
     waiting: list[Interval] = []
     waiting_bases = 0
     for interval in intervals:
@@ -208,7 +207,7 @@ def scan(
             piece = Interval(interval.contig, start, min(start + length, interval.end))
             waiting.append(piece)
             waiting_bases += piece.end - piece.start
-            if waiting_bases >= length * STREAMS // 2:
+            if waiting_bases >= length * STREAMS:
                 yield from _score(model, waiting, settings)
                 waiting, waiting_bases = [], 0
     yield from _score(model, waiting, settings)
@@ -218,73 +217,70 @@ def _score(
     model: Classifier, pieces: Sequence[Interval], settings: ScanSettings
 ) -> Iterator[ScoredPiece]:
     """Score pieces together."""
-    cut = [
-        (piece, strand, _runs(model, piece, strand, settings))
-        for piece in pieces
-        for strand in (1, -1)
-    ]
-    runs = [run for _, _, of_strand in cut for _, run in of_strand]
+    cut = [(piece, _runs(model, piece, settings)) for piece in pieces]
+    runs = [run for _, of_piece in cut for _, run in of_piece]
     score = dense_logits if settings.mode == "dense" else exact_logits
     logits = iter(score(model, runs, settings.window, settings.precision) if runs else ())
-    strands: dict[int, StrandScores] = {}
-    for piece, strand, of_strand in cut:
-        strands[strand] = _strand_scores(
-            piece.contig, strand, [(start, run, next(logits)) for start, run in of_strand], settings
+    for piece, of_piece in cut:
+        scored = [(start, run, next(logits)) for start, run in of_piece]
+        yield ScoredPiece(
+            *piece,
+            {strand: _strand_scores(piece, strand, scored, settings) for strand in (1, -1)},
         )
-        if strand < 0:
-            yield ScoredPiece(*piece, strands)
-            strands = {}
 
 
-def _runs(
-    model: Classifier, piece: Interval, strand: int, settings: ScanSettings
-) -> list[tuple[int, Run]]:
-    """Cut the windows of one strand whose anchor lies in a piece."""
+def _runs(model: Classifier, piece: Interval, settings: ScanSettings) -> list[tuple[int, Run]]:
+    """Cut the windows whose anchor, on either strand, lies in a piece."""
     contig, first, last = piece
     length = len(contig)
-    if strand < 0:
-        first, last = length - last, length - first
-    first, last = first - settings.anchor, last - settings.anchor
-    if contig.circular:
+    offsets = _anchor_offsets(settings)
+    first, last = first - max(offsets.values()), last - min(offsets.values())
+    if not contig.circular:
+        ranges = [(max(first, 0), min(last, length - settings.window + 1))]
+    elif last - first >= length:
+        ranges = [(0, length)]
+    else:
         # Anchors at the contig's start belong to windows that begin before it.
         ranges = [(first + length, min(last, 0) + length), (max(first, 0), last)]
-    else:
-        ranges = [(max(first, 0), min(last, length - settings.window + 1))]
-    stride = model.config.encoder.tokenizer.stride
     return [
         found
         for begin, end in ranges
         if 0 <= begin < end
         for found in cut_runs(
             contig,
-            strand,
             begin,
             end,
             window=settings.window,
             step=settings.step,
-            stride=stride,
-            context=CONTEXT if settings.mode == "dense" else 0,
+            stride=model.config.encoder.tokenizer.stride,
+            context=CONTEXT if settings.mode == "dense" else model.config.context,
         )
     ]
 
 
+def _anchor_offsets(settings: ScanSettings) -> dict[int, int]:
+    """Return how far from a window's first base on the forward strand its anchor lies."""
+    return {1: settings.anchor, -1: settings.window - 1 - settings.anchor}
+
+
 def _strand_scores(
-    contig: Contig,
+    piece: Interval,
     strand: int,
-    runs: Sequence[tuple[int, Run, Tensor]],
+    runs: Sequence[tuple[int, Run, ByStrand]],
     settings: ScanSettings,
 ) -> StrandScores:
-    """Turn the logits of runs into scores in forward-strand order."""
+    """Turn the logits of a strand into scores in forward-strand order."""
     places = [np.zeros(0, dtype=np.int64)]
     scores = [np.zeros(0, dtype=np.float32)]
-    for start, run, logits in runs:
+    for start, run, by_strand in runs:
+        logits = by_strand[strand]
         others = torch.cat([logits[:, : settings.target], logits[:, settings.target + 1 :]], dim=1)
         log_odds = (logits[:, settings.target] - others.logsumexp(1)).numpy()
         unknown = run.ambiguous(settings.window) > MAX_AMBIGUOUS * settings.window
         places.append(start + run.spacing * np.arange(run.count, dtype=np.int64))
         scores.append(np.where(unknown, np.float32(np.nan), log_odds))
-    anchors = (np.concatenate(places) + settings.anchor) % len(contig)
-    if strand < 0:
-        anchors = len(contig) - 1 - anchors
+    anchors = np.concatenate(places) + _anchor_offsets(settings)[strand]
+    anchors %= len(piece.contig)
     order = np.argsort(anchors)
+    order = order[(anchors[order] >= piece.start) & (anchors[order] < piece.end)]
     return StrandScores(anchors[order], np.concatenate(scores)[order])

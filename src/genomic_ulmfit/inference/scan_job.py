@@ -134,7 +134,7 @@ def scan_genome(
     window, anchor, step, target, mode, precision
         See `make_settings`. Without `anchor`, the one that the model was trained with is used
         where its folder tells, else the middle. Without `mode`, it is dense for a model that
-        was trained to say the same whatever stands before a window, and else exact.
+        was trained with context before its windows, and else exact.
     threshold : float, optional
         Least probability of a call; calibrated on background DNA if not given.
     min_distance : int
@@ -172,7 +172,7 @@ def scan_genome(
     if anchor is None:
         anchor = training.get("anchor")
     if mode is None:
-        mode = "dense" if training.get("carried_state") else "exact"
+        mode = "dense" if model.config.context else "exact"
     settings = make_settings(
         model,
         window=window,

@@ -29,7 +29,7 @@ class Named(NamedTuple):
     codes: Codes
 
 
-def read_sequences(path: str | Path) -> Iterator[Named]:
+def read_sequences(path: str | Path, *, context: bool = False) -> Iterator[Named]:
     """Read sequences, never more than one of them at a time.
 
     Parameters
@@ -38,6 +38,9 @@ def read_sequences(path: str | Path) -> Iterator[Named]:
         ``-`` is standard input. The format is told by content: FASTA begins with ``>``; a
         table has a header with a column `sequence` and, optionally, `id`, separated by commas,
         tabs or semicolons. Either may be gzipped.
+    context : bool
+        Whether to put a table's columns `before` and `after`, if it has them, around each
+        sequence.
 
     Yields
     ------
@@ -54,7 +57,7 @@ def read_sequences(path: str | Path) -> Iterator[Named]:
     shown = "standard input" if str(path) == "-" else str(path)
     number = 0
     with _open(path, shown) as handle:
-        for number, (name, letters) in enumerate(_records(handle, shown), start=1):
+        for number, (name, letters) in enumerate(_records(handle, shown, context), start=1):
             name = name or f"sequence_{number}"
             place = f"{shown}, sequence {number} ({name})"
             if not letters:
@@ -64,7 +67,7 @@ def read_sequences(path: str | Path) -> Iterator[Named]:
         raise InputError(f"{shown}: a header but no sequences. {_FORMATS}")
 
 
-def _records(handle: io.TextIOWrapper, shown: str) -> Iterator[tuple[str, str]]:
+def _records(handle: io.TextIOWrapper, shown: str, context: bool) -> Iterator[tuple[str, str]]:
     """Yield ids (possibly empty) and letters."""
     first = ""
     while not first.strip():
@@ -73,7 +76,7 @@ def _records(handle: io.TextIOWrapper, shown: str) -> Iterator[tuple[str, str]]:
             raise InputError(f"{shown}: the input is empty. {_FORMATS}")
     if first.startswith(">"):
         return _fasta(first, handle)
-    return _table(first, handle, shown)
+    return _table(first, handle, shown, context)
 
 
 def _fasta(title: str, handle: io.TextIOWrapper) -> Iterator[tuple[str, str]]:
@@ -91,7 +94,9 @@ def _first_word(title: str) -> str:
     return next(iter(title[1:].split()), "")
 
 
-def _table(header: str, handle: io.TextIOWrapper, shown: str) -> Iterator[tuple[str, str]]:
+def _table(
+    header: str, handle: io.TextIOWrapper, shown: str, context: bool
+) -> Iterator[tuple[str, str]]:
     delimiter = max(",\t;", key=header.count)
     columns = [name.strip() for name in next(csv.reader([header], delimiter=delimiter))]
     if columns.count("sequence") != 1 or columns.count("id") > 1:
@@ -102,6 +107,9 @@ def _table(header: str, handle: io.TextIOWrapper, shown: str) -> Iterator[tuple[
         )
     at = columns.index("sequence")
     at_id = columns.index("id") if "id" in columns else None
+    around = None
+    if context and {"before", "after"} <= set(columns):
+        around = columns.index("before"), columns.index("after")
     try:
         for number, row in enumerate(csv.reader(handle, delimiter=delimiter), start=1):
             if not row:
@@ -111,7 +119,10 @@ def _table(header: str, handle: io.TextIOWrapper, shown: str) -> Iterator[tuple[
                     f"{shown}, row {number}: has {len(row)} columns, but the header has "
                     f"{len(columns)}. Mend the row."
                 )
-            yield "" if at_id is None else row[at_id].strip(), row[at].strip()
+            letters = row[at].strip()
+            if around is not None:
+                letters = row[around[0]].strip() + letters + row[around[1]].strip()
+            yield "" if at_id is None else row[at_id].strip(), letters
     except csv.Error as error:
         raise InputError(f"{shown}: not a well-formed table ({error}). {_FORMATS}") from None
 

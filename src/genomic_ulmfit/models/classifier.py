@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, BASES
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.models.awd_lstm import AWDLSTM
+from genomic_ulmfit.models.awd_lstm import AWDLSTM, State
 from genomic_ulmfit.models.config import Dropouts, EncoderConfig
 from genomic_ulmfit.models.probe import ProbeHead
 
@@ -36,6 +36,12 @@ class ClassifierConfig:
         `probe` is linear and by position alone; `genomic_ulmfit.training.few_labels` fits it.
     length : int or None
         Bases per sequence; needed by the `position` and `probe` heads.
+    context : int
+        Bases that stood before and behind every sequence in training: the encoder reads them on
+        its way to the sequence, the head scores nothing of them. Needs `length`; whole tokens.
+    both_strands : bool
+        Whether the encoder reads the reverse complement, too, so that the head knows of every
+        place what stands on either side. A language model of both strands can do that as it is.
     integer_labels : bool
         Whether class names are to be given back as integers.
     with_probe : bool
@@ -49,6 +55,13 @@ class ClassifierConfig:
     length: int | None = None
     integer_labels: bool = False
     with_probe: bool = False
+    context: int = 0
+    both_strands: bool = False
+
+    @property
+    def readings(self) -> int:
+        """How many times a sequence is read: along each strand that is."""
+        return 1 + self.both_strands
 
     def __post_init__(self) -> None:
         if self.head not in HEADS:
@@ -57,6 +70,12 @@ class ClassifierConfig:
             raise InputError(
                 f"head: {self.head!r} needs sequences of one length; use 'pooling' for sequences "
                 "of several lengths."
+            )
+        stride = self.encoder.tokenizer.stride
+        if self.context < 0 or self.context % stride or (self.context and self.length is None):
+            raise InputError(
+                f"context: got {self.context} bases; allowed are multiples of {stride}, around "
+                "sequences of one length."
             )
         if self.head == "probe" and self.with_probe:
             raise InputError("with_probe: a probe has no second one; use another head.")
@@ -82,14 +101,17 @@ class PoolingHead(nn.Module):
     n_classes : int
     dropout : float
         On the pooled states; the second layer's is .1, as in the seed.
+    readings : int
+        Of each sequence; each is pooled by itself.
     """
 
-    def __init__(self, width: int, n_classes: int, dropout: float) -> None:
+    def __init__(self, width: int, n_classes: int, dropout: float, readings: int = 1) -> None:
         super().__init__()
+        self.readings = readings
         self.layers = nn.Sequential(
-            nn.BatchNorm1d(3 * width),
+            nn.BatchNorm1d(3 * width * readings),
             nn.Dropout(dropout),
-            nn.Linear(3 * width, 50),
+            nn.Linear(3 * width * readings, 50),
             nn.ReLU(),
             nn.BatchNorm1d(50),
             nn.Dropout(0.1),
@@ -101,7 +123,7 @@ class PoolingHead(nn.Module):
 
         Parameters
         ----------
-        hidden : Tensor, shape (time, batch, width)
+        hidden : Tensor, shape (time, readings * batch, width)
         lengths : Tensor of int, shape (batch,)
             Tokens of each sequence; what lies beyond is padding and is not looked at.
 
@@ -109,7 +131,8 @@ class PoolingHead(nn.Module):
         -------
         Tensor, shape (batch, n_classes)
         """
-        return self.layers(concat_pool(hidden.float(), lengths))
+        pooled = concat_pool(hidden.float(), lengths.repeat(self.readings))
+        return self.layers(torch.cat(pooled.chunk(self.readings), dim=1))
 
 
 def concat_pool(hidden: Tensor, lengths: Tensor) -> Tensor:
@@ -197,6 +220,7 @@ class PositionHead(nn.Module):
         Parameters
         ----------
         hidden : Tensor, shape (n_tokens, batch, width)
+            Readings side by side, see `side_by_side`.
         codes : Tensor of uint8, shape (batch, n_bases)
 
         Returns
@@ -230,6 +254,7 @@ class Classifier(nn.Module):
         dropouts = dropouts or Dropouts()
         self.encoder = AWDLSTM(config.encoder, dropouts)
         width, n_classes = config.encoder.embedding, len(config.classes)
+        by_position = width * config.readings
         tokenizer = config.encoder.tokenizer
         self.pooling_head: PoolingHead | None = None
         self.position_head: PositionHead | None = None
@@ -237,13 +262,13 @@ class Classifier(nn.Module):
         if config.head == "probe":
             assert config.length is not None
             self.probe_head = ProbeHead(
-                width, tokenizer.n_tokens(config.length), config.length, n_classes
+                by_position, tokenizer.n_tokens(config.length), config.length, n_classes
             )
         else:
-            self.pooling_head = PoolingHead(width, n_classes, dropouts.output)
+            self.pooling_head = PoolingHead(width, n_classes, dropouts.output, config.readings)
         if config.head == "position":
             assert config.length is not None
-            self.position_head = PositionHead(width, tokenizer, config.length, n_classes)
+            self.position_head = PositionHead(by_position, tokenizer, config.length, n_classes)
         self.probe: Classifier | None = None
         if config.with_probe:
             self.probe = Classifier(replace(config, head="probe", with_probe=False))
@@ -253,12 +278,15 @@ class Classifier(nn.Module):
 
         Parameters
         ----------
-        tokens : Tensor of int, shape (time, batch)
-            Padded at the end with the unknown token.
+        tokens : Tensor of int, shape (time, readings * batch)
+            Padded at the end with the unknown token; see
+            `genomic_ulmfit.data.batches.TokenizedSequences`.
         lengths : Tensor of int, shape (batch,)
             Tokens of each sequence.
         codes : Tensor of uint8, shape (batch, bases)
-            Base codes, padded with the ambiguous code; heads that see position read them.
+            Base codes, padded with the ambiguous code; heads that see position read them. Where
+            sequences have one length, what is more than that is context, as much before the
+            sequence as behind it.
 
         Returns
         -------
@@ -278,7 +306,7 @@ class Classifier(nn.Module):
         Parameters
         ----------
         first : int
-        x : Tensor, shape (time, batch, width)
+        x : Tensor, shape (time, readings * batch, width)
         lengths, codes : Tensor
             As in `forward`.
 
@@ -287,14 +315,70 @@ class Classifier(nn.Module):
         Tensor, shape (batch, n_classes)
             Logits.
         """
+        if self.config.length is not None:
+            around = (codes.shape[1] - self.config.length) // 2
+            codes = codes[:, around : around + self.config.length]
+            lengths = lengths.clamp(max=self.config.encoder.tokenizer.n_tokens(self.config.length))
+        x, state = self._at_the_sequence(first, x)
         # Without output dropout: on channels whose mean is large against what varies, batch
         # norm would learn the variance of the masks. The pooling head has dropout of its own.
-        hidden, _, _ = self.encoder.forward_from(first, x)
+        hidden, _, _ = self.encoder.forward_from(first, x, state)
         if self.probe_head is not None:
-            logits: Tensor = self.probe_head(hidden, codes)
+            logits: Tensor = self.probe_head(self.side_by_side(hidden), codes)
             return logits
         assert self.pooling_head is not None
         logits = self.pooling_head(hidden, lengths)
         if self.position_head is not None:
-            logits = logits + self.position_head(hidden, codes)
+            logits = logits + self.position_head(self.side_by_side(hidden), codes)
         return logits
+
+    def side_by_side(self, hidden: Tensor) -> Tensor:
+        """Put what was read along either strand beside each other, place by place.
+
+        Parameters
+        ----------
+        hidden : Tensor, shape (time, readings * batch, width)
+            Of sequences of one length.
+
+        Returns
+        -------
+        Tensor, shape (time, batch, readings * width)
+            Tokens that stand beside each other are of the same bases; of sequences whose length
+            less k is no multiple of the stride, one base apart.
+        """
+        if not self.config.both_strands:
+            return hidden
+        forward, backward = hidden.chunk(2, dim=1)
+        return torch.cat([forward, backward.flip(0)], dim=2)
+
+    def only_the_sequence(self, x: Tensor) -> Tensor:
+        """Cut off the time steps of context, before and behind.
+
+        Parameters
+        ----------
+        x : Tensor, shape (time, ...)
+
+        Returns
+        -------
+        Tensor, shape (n_tokens, ...)
+            `x` as it is for sequences of any length, which have no context.
+        """
+        if self.config.length is None:
+            return x
+        n_tokens = self.config.encoder.tokenizer.n_tokens(self.config.length)
+        before = (len(x) - n_tokens) // 2
+        return x[before : before + n_tokens]
+
+    def _at_the_sequence(self, first: int, x: Tensor) -> tuple[Tensor, State | None]:
+        """Read the context before the sequences; return these and the encoder's state.
+
+        No gradient runs back into the context: it would cost as much again as the sequences
+        do, several times over, to learn from labels that are not about it.
+        """
+        rest = self.only_the_sequence(x)
+        before = (len(x) - len(rest)) // 2
+        if not before:
+            return rest, None
+        with torch.no_grad():
+            _, _, state = self.encoder.forward_from(first, x[:before])
+        return rest, state

@@ -26,9 +26,14 @@ def best_precision() -> str:
     if not (capabilities.get("amx_bf16") or capabilities.get("avx512_bf16")):
         return "fp32"
     try:
-        with torch.autocast("cpu", torch.bfloat16):
+        # Whoever asks may have switched gradients off; what is tried is training.
+        with (
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            torch.autocast("cpu", torch.bfloat16),
+        ):
             output, _ = nn.LSTM(16, 32)(torch.zeros(4, 8, 16))
-        output.float().sum().backward()
+            output.float().sum().backward()
     except RuntimeError:
         return "fp32"
     return "bf16"

@@ -30,7 +30,8 @@ def predict_probabilities(
     model : Classifier
         Used in evaluation mode.
     codes : sequence of numpy.ndarray of uint8
-        Base codes of each sequence.
+        Base codes of each sequence; where the model was trained with context around sequences,
+        they may have as much of it on either side.
     names : sequence of str, optional
         What to call each sequence in an error message; their numbers if not given.
     precision : {"bf16", "fp32"}, optional
@@ -48,22 +49,36 @@ def predict_probabilities(
     InputError
         If the model is for sequences of one length and one has another.
     """
-    wanted = model.config.length
-    if wanted is not None:
-        for number, sequence in enumerate(codes):
-            if len(sequence) != wanted:
-                name = f"sequence {number + 1}" if names is None else names[number]
-                raise InputError(
-                    f"{name}: has {len(sequence)} bases, but this model was trained "
-                    f"on sequences of {wanted}. Cut windows of that length, or train with "
-                    "--head pooling."
-                )
+    _check_lengths(model, codes, names)
     probabilities = np.zeros((len(codes), len(model.config.classes)))
-    sequences = TokenizedSequences.of(codes, model.config.encoder.tokenizer)
     device = next(model.parameters()).device
     model.eval()
+    config = model.config
+    sequences = TokenizedSequences.of(
+        codes, config.encoder.tokenizer, both_strands=config.both_strands
+    )
     with torch.no_grad(), autocast(precision or best_precision()):
-        for batch in sequences.in_order_of_length(batch_size):
+        # With and without context, sequences of one length are not to be padded to another.
+        for batch in sequences.in_order_of_length(batch_size, pad=config.length is None):
             logits = model(*(part.to(device) for part in batch[1:]))
             probabilities[batch.rows.numpy()] = logits.double().softmax(-1).cpu().numpy()
     return probabilities
+
+
+def _check_lengths(model: Classifier, codes: Sequence[Codes], names: Sequence[str] | None) -> None:
+    wanted, context = model.config.length, model.config.context
+    if wanted is None:
+        return
+    for number, sequence in enumerate(codes):
+        if len(sequence) in (wanted, wanted + 2 * context):
+            continue
+        name = f"sequence {number + 1}" if names is None else names[number]
+        more = (
+            f" (or {wanted + 2 * context}, with {context} bases of context on either side)"
+            if context
+            else ""
+        )
+        raise InputError(
+            f"{name}: has {len(sequence)} bases, but this model was trained on sequences of "
+            f"{wanted}{more}. Cut windows of that length, or train with --head pooling."
+        )

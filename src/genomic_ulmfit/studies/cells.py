@@ -38,18 +38,28 @@ PROTOCOLS: dict[str, Callable[..., pd.DataFrame]] = {"strict": split_strict, "se
 
 @dataclass(frozen=True)
 class Network:
-    """How one of the network rows is trained: from whose encoder (None: none), which head."""
+    """How one of the network rows is trained.
+
+    Parameters
+    ----------
+    encoder : str or None
+        Row of the language model that it starts from.
+    head : {"position", "pooling"}
+    both_strands : bool
+        Whether it reads the reverse complement, too.
+    """
 
     encoder: str | None
     head: str
+    both_strands: bool
 
 
 NETWORKS = {
-    "naive": Network(None, "position"),
-    "e_coli": Network("e_coli", "position"),
-    "e_coli_seed_head": Network("e_coli", "pooling"),
-    "ensemble": Network("ensemble", "position"),
-    "ensemble_seed_head": Network("ensemble", "pooling"),
+    "naive": Network(None, "position", True),
+    "e_coli": Network("e_coli", "position", True),
+    "e_coli_seed_head": Network("e_coli", "pooling", False),
+    "ensemble": Network("ensemble", "position", True),
+    "ensemble_seed_head": Network("ensemble", "pooling", False),
 }
 
 
@@ -130,8 +140,13 @@ def run_cell(
         if quick and language_model is not None:
             recipe = replace(recipe, stages=tuple(s for s in recipe.stages if s.layers == 0))
         codes = encode_all(train)
+        network = NETWORKS[cell.model]
         config = classifier_config(
-            codes, train["label"].to_numpy(), preset_config(preset), NETWORKS[cell.model].head
+            codes,
+            train["label"].to_numpy(),
+            preset_config(preset),
+            network.head,
+            both_strands=network.both_strands,
         )
         model, curve = fine_tune(
             codes,

@@ -53,7 +53,7 @@ def evaluate_file(
                 f"--split {split}: {table_path} has no such rows; it has {', '.join(found)}."
             )
     targets = targets_of(table["label"], model.config)
-    probabilities = predict_probabilities(model, encode_all(table))
+    probabilities = predict_probabilities(model, encode_all(table, model.config.context))
     return evaluate_predictions(targets, probabilities, model.config.classes, seed=seed)
 
 

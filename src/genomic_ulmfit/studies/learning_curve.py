@@ -392,7 +392,12 @@ class _Bench:
             model = load_language_model(one.folder)
             of_train, of_test = (
                 cached_states(
-                    model.encoder, one.sha256, codes, self.cache, precision=self.precision
+                    model.encoder,
+                    one.sha256,
+                    codes,
+                    self.cache,
+                    both_strands=self.data.classes.both_strands,
+                    precision=self.precision,
                 )
                 for codes in (self.data.train_codes, self.data.test_codes)
             )

@@ -13,7 +13,7 @@ from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
 from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.training.features import States
-from genomic_ulmfit.training.few_labels import fit_probe, recipe_by_labels
+from genomic_ulmfit.training.few_labels import Recipe, fit_probe, recipe_by_labels
 from genomic_ulmfit.training.finetuning import fine_tune
 
 
@@ -21,6 +21,7 @@ def train_by_labels(
     codes: Sequence[Codes],
     targets: npt.NDArray[np.intp],
     config: ClassifierConfig,
+    recipe: Recipe | None = None,
     *,
     encoder: LanguageModel | None = None,
     states: States | None = None,
@@ -29,7 +30,7 @@ def train_by_labels(
     precision: str | None = None,
     progress: bool = True,
 ) -> tuple[Classifier, list[dict[str, Any]]]:
-    """Train a classifier by the recipe for this many labels.
+    """Train a classifier by a recipe: that for this many labels, unless another is given.
 
     Parameters
     ----------
@@ -37,6 +38,8 @@ def train_by_labels(
     targets : numpy.ndarray of int, shape (len(codes),)
     config : ClassifierConfig
         Its head is the network's; the recipe says whether there is a network.
+    recipe : Recipe, optional
+        The one for this many labels if not given.
     encoder : LanguageModel, optional
     states : numpy.ndarray of float16, optional
         Frozen hidden states of the sequences, if they are at hand.
@@ -49,9 +52,10 @@ def train_by_labels(
     curve : list of dict
         As from `fine_tune`; empty for a probe, which is fitted in one step.
     """
-    recipe = recipe_by_labels(
-        len(codes), pretrained=encoder is not None, one_length=config.length is not None
-    )
+    if recipe is None:
+        recipe = recipe_by_labels(
+            len(codes), pretrained=encoder is not None, one_length=config.length is not None
+        )
     probe = network = None
     curve: list[dict[str, Any]] = []
     if recipe.probe is not None:

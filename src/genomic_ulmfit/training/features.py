@@ -20,7 +20,13 @@ States = npt.NDArray[np.float16]
 
 
 def frozen_states(
-    encoder: AWDLSTM, codes: Sequence[Codes], *, precision: str | None = None, batch_size: int = 256
+    encoder: AWDLSTM,
+    codes: Sequence[Codes],
+    *,
+    context: int = 0,
+    both_strands: bool = False,
+    precision: str | None = None,
+    batch_size: int = 256,
 ) -> States:
     """Return the last layer's hidden states for sequences of one length.
 
@@ -29,6 +35,10 @@ def frozen_states(
     encoder : AWDLSTM
         Used in evaluation mode.
     codes : sequence of numpy.ndarray of uint8
+    context : int
+        Bases at either end of each that are read, but whose states are left out.
+    both_strands : bool
+        Whether to read the reverse complements, too, and put their states beside the others.
     precision : {"bf16", "fp32"}, optional
         Probed if not given.
     batch_size : int
@@ -37,17 +47,24 @@ def frozen_states(
     Returns
     -------
     numpy.ndarray of float16, shape (len(codes), n_tokens, width)
-        Hidden states are below 1 in absolute value: float16 keeps three digits of them.
+        Tokens between the contexts; with both strands, twice as wide, see
+        `genomic_ulmfit.models.classifier.Classifier.side_by_side`. Hidden states are below 1
+        in absolute value: float16 keeps three digits of them.
     """
-    sequences = TokenizedSequences.of(codes, encoder.config.tokenizer)
-    shape = (len(codes), len(sequences.tokens[0]), encoder.config.embedding)
-    states = np.empty(shape, dtype=np.float16)
+    tokenizer, width = encoder.config.tokenizer, encoder.config.embedding
+    sequences = TokenizedSequences.of(codes, tokenizer, both_strands=both_strands)
+    before = context // tokenizer.stride
+    n_tokens = tokenizer.n_tokens(len(codes[0]) - 2 * context)
+    states = np.empty((len(codes), n_tokens, width * (1 + both_strands)), dtype=np.float16)
     device = next(encoder.parameters()).device
     encoder.eval()
     with torch.no_grad(), autocast(precision or best_precision()):
         for batch in sequences.in_order_of_length(batch_size):
             hidden, _, _ = encoder(batch.tokens.to(device))
-            states[batch.rows.numpy()] = hidden.transpose(0, 1).half().cpu().numpy()
+            hidden = hidden[before : before + n_tokens]
+            forward, *backward = hidden.chunk(1 + both_strands, dim=1)
+            readings = torch.cat([forward, *(one.flip(0) for one in backward)], dim=2)
+            states[batch.rows.numpy()] = readings.transpose(0, 1).half().cpu().numpy()
     return states
 
 
@@ -57,6 +74,7 @@ def cached_states(
     codes: Sequence[Codes],
     folder: str | Path,
     *,
+    both_strands: bool = False,
     precision: str | None = None,
 ) -> States:
     """Return `frozen_states`, from a file where there is one for these weights and sequences.
@@ -69,6 +87,7 @@ def cached_states(
     codes : sequence of numpy.ndarray of uint8
     folder : path-like
         Of the cache; a file is named by a digest of weights, precision and sequences.
+    both_strands : bool
     precision : {"bf16", "fp32"}, optional
 
     Returns
@@ -77,12 +96,12 @@ def cached_states(
         Read from disk as it is needed.
     """
     precision = precision or best_precision()
-    digest = hashlib.sha256(f"{sha256} {precision} {len(codes)}".encode())
+    digest = hashlib.sha256(f"{sha256} {precision} {len(codes)} {both_strands}".encode())
     for sequence in codes:
         digest.update(len(sequence).to_bytes(4, "little") + sequence.tobytes())
     path = Path(folder) / f"{digest.hexdigest()[:32]}.npy"
     if not path.exists():
-        states = frozen_states(encoder, codes, precision=precision)
+        states = frozen_states(encoder, codes, both_strands=both_strands, precision=precision)
         with atomic_path(path) as temporary, open(temporary, "wb") as handle:
             np.save(handle, states, allow_pickle=False)
     loaded: States = np.load(path, mmap_mode="r", allow_pickle=False)

@@ -126,7 +126,7 @@ def fit_probe(
     Parameters
     ----------
     codes : sequence of numpy.ndarray of uint8
-        Training sequences, all of one length.
+        Training sequences, all of one length, between `config.context` bases of context each.
     targets : numpy.ndarray of int, shape (len(codes),)
         Index of each sequence's class.
     config : ClassifierConfig
@@ -155,7 +155,14 @@ def fit_probe(
         codes, targets = [codes[i] for i in chosen], targets[chosen]
         states = None if states is None else states[chosen]
     if states is None:
-        states = frozen_states(encoder.encoder, codes, precision=precision)
+        states = frozen_states(
+            encoder.encoder,
+            codes,
+            context=config.context,
+            both_strands=config.both_strands,
+            precision=precision,
+        )
+    codes = [sequence[config.context : len(sequence) - config.context] for sequence in codes]
     model = Classifier(config)
     model.encoder.load_state_dict(encoder.encoder.state_dict())
     model.probe_head = fit_head(codes, targets, len(config.classes), recipe, states, seed=seed)

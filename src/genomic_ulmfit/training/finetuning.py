@@ -141,7 +141,8 @@ class _FineTuningTask(L.LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         if self.cache is not None:
-            x = self.cache[: len(batch.tokens), batch.rows.cpu()].to(batch.tokens.device)
+            rows = columns_of(batch.rows.cpu(), self.model, len(self.targets))
+            x = self.cache[: len(batch.tokens), rows].to(batch.tokens.device)
         else:
             x = frozen_output(self.model, self.frozen, batch.tokens)
         logits = self.model.forward_from(self.frozen, x, batch.lengths, batch.codes)
@@ -184,7 +185,8 @@ def n_frozen(model: Classifier, stage: Stage) -> int:
 def frozen_output(model: Classifier, frozen: int, tokens: Tensor) -> Tensor:
     """Return the embedding, or the output of the last frozen layer, shape (time, batch, width).
 
-    Frozen layers run without dropout, so their output is the same in every epoch.
+    Frozen layers run without dropout, so their output is the same in every epoch. Where no
+    layer is left to run, context has done its work and is cut off.
     """
     encoder = model.encoder
     if frozen == 0:
@@ -196,25 +198,33 @@ def frozen_output(model: Classifier, frozen: int, tokens: Tensor) -> Tensor:
         for index in range(frozen):
             x, _ = encoder.run_layer(index, x)
     encoder.train(training)
-    return x
+    return model.only_the_sequence(x) if frozen == len(encoder.layers) else x
+
+
+def columns_of(rows: Tensor, model: Classifier, n: int) -> Tensor:
+    """Return where the readings of some sequences stand among those of all `n`."""
+    return torch.cat([rows + reading * n for reading in range(model.config.readings)])
 
 
 def _cached_output(
     model: Classifier, frozen: int, sequences: TokenizedSequences, precision: str
 ) -> Tensor | None:
-    """Return frozen layers' output for all sequences, shape (time, sequences, width)."""
+    """Return frozen layers' output for all sequences, shape (time, readings * n, width)."""
     time = max(map(len, sequences.tokens))
+    if model.config.length is not None and frozen == len(model.encoder.layers):
+        time = model.config.encoder.tokenizer.n_tokens(model.config.length)
     width = model.config.encoder.layer_sizes()[frozen - 1][1]
     # What the layers compute in: rounding would change it, and fp32 layers take no bf16.
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    if time * len(sequences) * width * dtype.itemsize > CACHE_LIMIT:
+    n_columns = len(sequences) * model.config.readings
+    if time * n_columns * width * dtype.itemsize > CACHE_LIMIT:
         return None
-    cache = torch.zeros(time, len(sequences), width, dtype=dtype)
+    cache = torch.zeros(time, n_columns, width, dtype=dtype)
     device = next(model.parameters()).device
     with autocast(precision):
         for batch in sequences.in_order_of_length(256):
             output = frozen_output(model, frozen, batch.tokens.to(device))
-            cache[: len(output), batch.rows] = output.to(cache)
+            cache[: len(output), columns_of(batch.rows, model, len(sequences))] = output.to(cache)
     return cache
 
 
@@ -273,7 +283,7 @@ def fine_tune(
     Parameters
     ----------
     codes : sequence of numpy.ndarray of uint8
-        Training sequences.
+        Training sequences, each between `config.context` bases of context.
     targets : numpy.ndarray of int, shape (len(codes),)
         Index of each sequence's class.
     config : ClassifierConfig
@@ -302,7 +312,9 @@ def fine_tune(
     model = Classifier(config, CLASSIFIER_DROPOUTS.scaled(recipe.dropout))
     if encoder is not None:
         model.encoder.load_state_dict(encoder.encoder.state_dict())
-    sequences = TokenizedSequences.of(codes, config.encoder.tokenizer)
+    sequences = TokenizedSequences.of(
+        codes, config.encoder.tokenizer, both_strands=config.both_strands
+    )
     batches = ShuffledBatches(sequences, recipe.batch_size, seed)
     curve: list[dict[str, Any]] = []
     for number, stage in enumerate(recipe.stages, start=1):

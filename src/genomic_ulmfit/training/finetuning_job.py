@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,18 @@ from genomic_ulmfit.data.tables import read_labelled
 from genomic_ulmfit.dna.alphabet import Codes, encode
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import file_sha256, require_writable
-from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
+from genomic_ulmfit.models.classifier import FIXED_LENGTH, Classifier, ClassifierConfig
 from genomic_ulmfit.models.config import EncoderConfig
 from genomic_ulmfit.models.config import preset as preset_config
 from genomic_ulmfit.models.language_model import LanguageModel
+from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.pretrained import DEFAULT, encoder_folder
 from genomic_ulmfit.models.store import load_language_model, read_config, save_classifier
-from genomic_ulmfit.training.finetuning import NAIVE, PRETRAINED, FineTuningRecipe, fine_tune
+from genomic_ulmfit.training.by_labels import train_by_labels
+from genomic_ulmfit.training.few_labels import Recipe, recipe_by_labels
+from genomic_ulmfit.training.finetuning import NAIVE, PRETRAINED, FineTuningRecipe
+
+HEADS = ("auto", "position", "pooling", "probe")
 
 DEFAULT_PRESET = "small"
 """Size of a network that starts from random weights, where none is asked for."""
@@ -70,7 +76,12 @@ def load_start(
 
 
 def classifier_config(
-    codes: list[Codes], labels: npt.ArrayLike, architecture: EncoderConfig, head: str = "auto"
+    codes: list[Codes],
+    labels: npt.ArrayLike,
+    architecture: EncoderConfig,
+    head: str = "auto",
+    context: int = 0,
+    both_strands: bool = True,
 ) -> ClassifierConfig:
     """Describe the classifier that suits some labelled sequences.
 
@@ -80,19 +91,25 @@ def classifier_config(
     labels : array-like of str or int, shape (len(codes),)
         Classes are their sorted distinct values.
     architecture : EncoderConfig
-    head : {"auto", "position", "pooling"}
+    head : {"auto", "position", "pooling", "probe"}
         "auto" is "position" where all sequences have one length, else "pooling".
+    context : int
+        Bases at either end of each sequence that are context.
+    both_strands : bool
+        Whether the reverse complement is read, too. The seed's models did not.
 
     Returns
     -------
     ClassifierConfig
     """
-    lengths = {len(sequence) for sequence in codes}
+    lengths = {len(sequence) - 2 * context for sequence in codes}
+    if head not in HEADS:
+        raise InputError(f"--head: got {head!r}, allowed are {', '.join(HEADS)}.")
     if head == "auto":
         head = "position" if len(lengths) == 1 else "pooling"
-    elif head == "position" and len(lengths) > 1:
+    elif head in FIXED_LENGTH and len(lengths) > 1:
         raise InputError(
-            f"--head position: needs sequences of one length, but these have {min(lengths)} to "
+            f"--head {head}: needs sequences of one length, but these have {min(lengths)} to "
             f"{max(lengths)} bases. Use --head pooling."
         )
     classes = np.unique(np.asarray(labels))
@@ -100,13 +117,68 @@ def classifier_config(
         encoder=architecture,
         classes=tuple(str(name) for name in classes),
         head=head,
-        length=lengths.pop() if head == "position" else None,
+        length=lengths.pop() if head in FIXED_LENGTH else None,
         integer_labels=bool(np.issubdtype(classes.dtype, np.integer)),
+        context=context,
+        both_strands=both_strands,
     )
 
 
+def choose_recipe(
+    n_labels: int,
+    config: ClassifierConfig,
+    encoder: LanguageModel | None,
+    head: str = "auto",
+    epochs: int | None = None,
+) -> Recipe:
+    """Return what is trained: what this many labels pay for, unless a head is asked for.
+
+    Parameters
+    ----------
+    n_labels : int
+    config : ClassifierConfig
+    encoder : LanguageModel or None
+    head : {"auto", "position", "pooling", "probe"}
+        As it was asked for. "auto" follows the number of labels, "position" and "pooling"
+        fine-tune a network with that head, "probe" fits a linear probe alone.
+    epochs : int, optional
+        Of the last stage of fine-tuning.
+
+    Returns
+    -------
+    Recipe
+
+    Raises
+    ------
+    InputError
+        If a probe is asked for without an encoder, or epochs of what is not fine-tuned.
+    """
+    network = recipe_for(encoder, epochs)
+    if head in ("position", "pooling"):
+        return Recipe(None, network)
+    if head == "probe" and encoder is None:
+        raise InputError(
+            "--head probe: reads the hidden states of a pretrained encoder, but there is none; "
+            "name one with --encoder."
+        )
+    recipe = recipe_by_labels(
+        n_labels, pretrained=encoder is not None, one_length=config.length is not None
+    )
+    if head == "probe":
+        recipe = replace(recipe, network=None)
+    if epochs is None:
+        return recipe
+    if recipe.network is None:
+        raise InputError(
+            f"--epochs: got {epochs}, but a linear probe is fitted to these {n_labels:,} "
+            "sequences, in one step. Leave --epochs out, or fine-tune a network with --head "
+            "position."
+        )
+    return replace(recipe, network=network)
+
+
 def recipe_for(encoder: LanguageModel | None, epochs: int | None = None) -> FineTuningRecipe:
-    """Return the recipe for a pretrained encoder, or for none.
+    """Return the recipe of fine-tuning a pretrained encoder, or of training without one.
 
     Parameters
     ----------
@@ -145,30 +217,33 @@ def train_classifier(
     seed: int = 0,
     precision: str | None = None,
     progress: bool = True,
-) -> list[dict[str, Any]]:
-    """Fine-tune a classifier on a table's training rows and write its folder.
+) -> dict[str, Any]:
+    """Train a classifier on a table's training rows and write its folder.
 
     Parameters
     ----------
     table_path : path-like
         CSV, TSV or FASTA with labels. With a `split` column, rows marked train are learnt
         from, rows marked valid are watched and rows marked test are not looked at; without
-        one, every row is learnt from.
+        one, every row is learnt from. A column `anchor` that says the same of every row
+        (`genomic_ulmfit.data.promoters`) is remembered for scanning. Columns `before` and
+        `after` hold what stands on either side of each sequence, as a scan will see it.
     out : path-like
         Model folder to write.
     encoder, preset
         As in `choose_encoder`.
-    head : {"auto", "position", "pooling"}
-    epochs : int, optional
-        Of the last stage.
+    head, epochs
+        As in `choose_recipe`.
     seed : int
     precision : {"bf16", "fp32"}, optional
     progress : bool
 
     Returns
     -------
-    list of dict
-        The training curve, as `fine_tune` returns it.
+    dict
+        What the folder's `config.json` says under `training`: among others ``trained`` (in
+        words), ``curve`` (as `fine_tune` returns it; empty for a probe) and
+        ``valid_accuracy`` (None without validation rows).
     """
     out = Path(out)
     require_writable(out)
@@ -183,17 +258,19 @@ def train_classifier(
             f"{table_path}: the rows marked split=train hold fewer than two classes; a "
             "classifier needs sequences of at least two."
         )
-    codes = encode_all(train)
-    config = classifier_config(codes, train["label"].to_numpy(), architecture, head)
-    recipe = recipe_for(start, epochs)
+    context = _context_length(table, table_path, head, architecture.tokenizer.stride)
+    codes = encode_all(train, context)
+    config = classifier_config(codes, train["label"].to_numpy(), architecture, head, context)
+    recipe = choose_recipe(len(codes), config, start, head, epochs)
     valid = table[table["split"] == "valid"] if "split" in table else table[:0]
-    model, curve = fine_tune(
+    watched = _validation(valid, config, table_path) if len(valid) else None
+    model, curve = train_by_labels(
         codes,
         targets_of(train["label"], config),
         config,
         recipe,
         encoder=start,
-        valid=(encode_all(valid), targets_of(valid["label"], config)) if len(valid) else None,
+        valid=watched,
         seed=seed,
         precision=precision,
         progress=progress,
@@ -204,41 +281,132 @@ def train_classifier(
         "classes": {str(k): int(v) for k, v in train["label"].value_counts().items()},
         "encoder": None if folder is None else folder.resolve().name,
         "encoder_sha256": None if folder is None else read_config(folder)["sha256"],
-        "recipe": {**recipe.__dict__, "stages": [stage.__dict__ for stage in recipe.stages]},
+        "trained": described(recipe),
+        "recipe": asdict(recipe),
         "seed": seed,
+        "anchor": _anchor(table, config.length),
         "curve": curve,
+        "valid_accuracy": None if watched is None else _accuracy(model, *watched, precision),
     }
     save_classifier(model, out, _card(model, training), training)
-    return curve
+    return training
 
 
-def encode_all(table: pd.DataFrame) -> list[Codes]:
-    """Return the base codes of a table's sequences."""
+def described(recipe: Recipe) -> str:
+    """Say in words what a recipe trains."""
+    parts = []
+    if recipe.probe is not None:
+        parts.append("a linear probe of the frozen encoder")
+    if recipe.network is not None:
+        parts.append("a fine-tuned network")
+    return " and ".join(parts) + (", their logits averaged" if len(parts) > 1 else "")
+
+
+def encode_all(table: pd.DataFrame, context: int = 0) -> list[Codes]:
+    """Return the base codes of a table's sequences, for a model that was trained with context.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As from `genomic_ulmfit.data.tables.read_labelled`.
+    context : int
+        The model's. Unless it is 0, columns `before` and `after` are put around the sequences.
+
+    Returns
+    -------
+    list of numpy.ndarray of uint8
+    """
+    sequences = table["sequence"]
+    if context and {"before", "after"} <= set(table):
+        sequences = table["before"] + sequences + table["after"]
     return [
         encode(sequence, name=f"sequence {name}")
-        for name, sequence in zip(table["id"], table["sequence"], strict=True)
+        for name, sequence in zip(table["id"], sequences, strict=True)
     ]
+
+
+def _context_length(table: pd.DataFrame, path: str | Path, head: str, stride: int) -> int:
+    """Return how many bases of context each row of a table has on either side."""
+    sides = [name for name in ("before", "after") if name in table]
+    if not sides:
+        return 0
+    if len(sides) == 1:
+        raise InputError(
+            f"{path}: has a column {sides[0]}, but not the other of before and after. Context is "
+            "of both sides: give both, or neither."
+        )
+    lengths = pd.concat([table[side].astype(str).str.len() for side in sides])
+    context = int(lengths.iloc[0])
+    if lengths.nunique() > 1 or context % stride:
+        shown = f"{lengths.min()} to {lengths.max()}" if lengths.nunique() > 1 else str(context)
+        raise InputError(
+            f"{path}, columns before and after: have {shown} bases, but every row needs as many "
+            f"on either side, a multiple of {stride}. Cut them alike, or remove the columns."
+        )
+    if head == "pooling" or table["sequence"].str.len().nunique() > 1:
+        raise InputError(
+            f"{path}, columns before and after: are for sequences of one length under a head "
+            "that sees position. Remove the columns, or --head pooling."
+        )
+    return context
+
+
+def _validation(
+    valid: pd.DataFrame, config: ClassifierConfig, path: str | Path
+) -> tuple[list[Codes], npt.NDArray[np.intp]]:
+    """Encode the validation rows; one that the model cannot take is found before training."""
+    codes = encode_all(valid, config.context)
+    for name, sequence in zip(valid["id"], codes, strict=True):
+        length = len(sequence) - 2 * config.context
+        if config.length is not None and length != config.length:
+            raise InputError(
+                f"{path}: {name}, a validation row, has {length} bases, but all training "
+                f"rows have {config.length}. Cut it to that length, or use --head pooling."
+            )
+    return codes, targets_of(valid["label"], config)
+
+
+def _accuracy(
+    model: Classifier,
+    codes: Sequence[Codes],
+    targets: npt.NDArray[np.intp],
+    precision: str | None,
+) -> float:
+    likeliest = predict_probabilities(model, codes, precision=precision).argmax(axis=1)
+    return float((likeliest == targets).mean())
+
+
+def _anchor(table: pd.DataFrame, length: int | None) -> int | None:
+    """Return where in its windows the site lies that a table was cut at, if it tells."""
+    if length is None or "anchor" not in table or table["anchor"].nunique() != 1:
+        return None
+    anchor = table["anchor"].iloc[0]
+    # A window that ends before its site has none to name it by.
+    return int(anchor) if isinstance(anchor, np.integer) and 0 <= anchor < length else None
 
 
 def _card(model: Classifier, training: dict[str, Any]) -> str:
     config = model.config
     classes = "\n".join(f"- {name}: {n:,} sequences" for name, n in training["classes"].items())
     length = f"{config.length} bases" if config.length else "any length"
+    if config.context:
+        length += f" between {config.context} bases of context"
+    network = training["recipe"]["network"]
     stages = "\n".join(
         f"- {'all layers' if s['layers'] is None else str(s['layers']) + ' LSTM layers + head'}: "
         f"{s['epochs']} epochs at {s['learning_rate']:g}"
-        for s in training["recipe"]["stages"]
+        for s in ([] if network is None else network["stages"])
     )
     encoder = (
         f"{training['encoder']} (sha256 `{training['encoder_sha256']}`)"
         if training["encoder"]
         else "none (random weights)"
     )
-    last = training["curve"][-1]
+    accuracy = training["valid_accuracy"]
     watched = (
         "No validation rows were given."
-        if last["valid_accuracy"] is None
-        else f"Accuracy on the validation rows at the end: {last['valid_accuracy']:.4f}."
+        if accuracy is None
+        else f"Accuracy on the validation rows at the end: {accuracy:.4f}."
     )
     return f"""# DNA classifier ({config.head} head, sequences of {length})
 
@@ -249,7 +417,7 @@ def _card(model: Classifier, training: dict[str, Any]) -> str:
 {classes}
 
 ## Recipe
-Encoder: {encoder}; seed {training["seed"]}.
+Trained: {training["trained"]}. Encoder: {encoder}; seed {training["seed"]}.
 
 {stages}
 
