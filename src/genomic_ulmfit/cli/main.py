@@ -11,8 +11,10 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from genomic_ulmfit.cli.corpus import corpus
+from genomic_ulmfit.cli.embed import embed
 from genomic_ulmfit.cli.evaluate import evaluate
 from genomic_ulmfit.cli.evaluate_scan import evaluate_scan
+from genomic_ulmfit.cli.explain import explain
 from genomic_ulmfit.cli.genome import genome
 from genomic_ulmfit.cli.learning_curve import learning_curve
 from genomic_ulmfit.cli.models import models
@@ -23,6 +25,7 @@ from genomic_ulmfit.cli.reproduce import reproduce
 from genomic_ulmfit.cli.scan import scan
 from genomic_ulmfit.cli.simulate import simulate
 from genomic_ulmfit.cli.train import train
+from genomic_ulmfit.cli.view import view
 from genomic_ulmfit.errors import InputError
 
 
@@ -59,6 +62,9 @@ app.command("evaluate")(evaluate)
 app.command("predict")(predict)
 app.command("scan")(scan)
 app.command("evaluate-scan")(evaluate_scan)
+app.command("explain")(explain)
+app.command("view")(view)
+app.command("embed")(embed)
 app.command("reproduce")(reproduce)
 app.command("learning-curve")(learning_curve)
 

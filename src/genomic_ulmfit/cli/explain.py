@@ -1,0 +1,134 @@
+"""`genomic-ulmfit explain`: which bases does a classifier go by?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def explain(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Classifier folder written by train.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    sequences: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[SEQS]",
+            help="FASTA, or CSV or TSV with a column sequence (optional: id); plain, gzip, or - "
+            "for standard input. Not needed with --genome.",
+            show_default=False,
+        ),
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="mutagenesis, gradient or perturbation; may be given several times.",
+            show_default="mutagenesis and gradient; none with --variants",
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--class", help="Class to explain.", show_default="the second of two"),
+    ] = None,
+    anchor: Annotated[
+        int | None,
+        typer.Option(
+            help="Bases of each sequence before the site (start codon, TSS): 100 for windows of "
+            "-100..+50. Marked, and numbered +1.",
+            show_default="the model's, else none",
+        ),
+    ] = None,
+    logos: Annotated[
+        int, typer.Option(min=0, help="Sequences, from the first on, that get a logo of their own.")
+    ] = 5,
+    variants: Annotated[
+        Path | None,
+        typer.Option(
+            help="VCF, or TSV with the columns contig, position (from 1), ref and alt; contigs "
+            "are ids of SEQS or, with --genome, of the genome."
+        ),
+    ] = None,
+    genome: Annotated[
+        Path | None, typer.Option(help="FASTA or GenBank that the variants are on.")
+    ] = None,
+) -> None:
+    """Show which bases a classifier goes by, and what variants do to it.
+
+    mutagenesis replaces every base by each other one; gradient attributes
+    the log-odds to bases by integrated gradients; perturbation replaces
+    windows of 5, 10 and 20 bases. Averages are over all sequences given, so
+    give those of one class.
+
+    With --variants each allele is scored: in the sequence that it is on or,
+    with --genome, in every window of both strands that holds it, of which
+    the one that scores highest is reported.
+
+    Examples:
+
+      genomic-ulmfit explain model promoters.fasta --out why
+
+      genomic-ulmfit explain model --variants calls.vcf --genome genome.gbk
+      --out effects
+
+    Writes report.html, average.png and .svg, logos/, stretches.tsv (the
+    bases that matter most), positions.tsv (averages), mutagenesis.npz,
+    gradient.npz and perturbation.npz (all values), variants.tsv, and
+    explain.json (settings and counts). All effects are in log-odds of the
+    class; mutagenesis.npz and variants.tsv also have probabilities.
+    """
+    from rich.console import Console
+
+    from genomic_ulmfit.cli.progress import Progress
+    from genomic_ulmfit.files import write_text
+    from genomic_ulmfit.inference.explain_job import PAGE
+    from genomic_ulmfit.inference.explain_job import explain as explain_all
+    from genomic_ulmfit.inference.profiles import from_site
+    from genomic_ulmfit.reports.explain_figures import draw_average, draw_sequence
+    from genomic_ulmfit.reports.explain_page import render_explanation
+
+    with Progress("done") as progress:
+        result = explain_all(
+            model,
+            sequences,
+            out,
+            methods=method,
+            target=target,
+            anchor=anchor,
+            variants=variants,
+            genome=genome,
+            report=progress,
+        )
+        explanation = result.explanation
+        average, of_each = None, []
+        if explanation is not None:
+            average = draw_average(explanation)
+            if average is not None:
+                average.save(out)
+            shown = min(logos, len(explanation.ids))
+            for row in range(shown):
+                progress("Drawing", row, shown)
+                of_each.append(draw_sequence(explanation, row))
+                of_each[-1].save(out / "logos")
+        write_text(out / PAGE, render_explanation(result, average, of_each))
+
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    if explanation is not None:
+        console.print(
+            f"{len(explanation.ids):,} sequences explained, {result.summary['called']:,} of them "
+            f"called {explanation.name}."
+        )
+        for stretch in explanation.stretches():
+            console.print(
+                f"{from_site(stretch.start, explanation.anchor):>6} to "
+                f"{from_site(stretch.end - 1, explanation.anchor):<6} {stretch.bases}  "
+                f"{stretch.contribution:+.3f} log-odds"
+            )
+    if variants is not None:
+        console.print(f"{len(result.effects):,} variants scored.")
+    console.print(f"Written to {out} in {result.summary['seconds']:.1f} s; see {PAGE}.")
+    notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    for note in result.notes:
+        notes.print(f"Note: {note}")

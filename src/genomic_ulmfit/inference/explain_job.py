@@ -1,0 +1,544 @@
+"""From a model and sequences, or variants, to files that say what matters to the model."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genomic_ulmfit.dna.alphabet import BASES, Codes, decode
+from genomic_ulmfit.dna.genome import Contig
+from genomic_ulmfit.dna.readers import read_genome
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.files import atomic_path, require_writable, write_json
+from genomic_ulmfit.inference.attribution import STEPS, Attribution, integrated_gradients
+from genomic_ulmfit.inference.mutagenesis import Mutagenesis, saturation_mutagenesis
+from genomic_ulmfit.inference.perturbation import WIDTHS, Perturbation, window_perturbation
+from genomic_ulmfit.inference.profiles import (
+    NORMAL,
+    Average,
+    Stretch,
+    average,
+    from_site,
+    has_unknown,
+    preferences,
+    stretches_of_average,
+    stretches_of_sequence,
+)
+from genomic_ulmfit.inference.sequences import read_sequences
+from genomic_ulmfit.inference.targets import Floats, probability, target_index, window_of
+from genomic_ulmfit.inference.variants import (
+    EFFECT_COLUMNS,
+    Effect,
+    effect_row,
+    read_variants,
+    variant_effects,
+)
+from genomic_ulmfit.models.classifier import Classifier
+from genomic_ulmfit.models.precision import best_precision
+from genomic_ulmfit.models.store import load_classifier, read_config
+
+METHODS = ("mutagenesis", "gradient", "perturbation")
+"""The first of them that is run gives logos and the stretches that matter."""
+
+DEFAULT_METHODS = ("mutagenesis", "gradient")
+
+SUMMARY, PAGE = "explain.json", "report.html"
+"""Names of files; the page is the last to be written, and says that all others are there."""
+
+Report = Callable[[str, int, int], None]
+"""Told what is being done, how many sequences or variants are done, and of how many."""
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """What matters to a model in each of some sequences.
+
+    Parameters
+    ----------
+    ids : tuple of str
+    windows : tuple of numpy.ndarray of uint8
+        The sequences, without context.
+    name : str
+        Class that is asked about.
+    anchor : int or None
+        Where in every sequence the site lies.
+    log_odds : numpy.ndarray of float32, shape (n,)
+        Of the class.
+    contributions : dict of str to numpy.ndarray of float32, each of shape (n, longest)
+        Method -> what each base contributes to the log-odds, by `METHODS`.
+    mutagenesis : Mutagenesis or None
+    perturbations : tuple of Perturbation
+    attribution : Attribution or None
+    average : Average or None
+        By the main method; None for sequences of several lengths.
+    """
+
+    ids: tuple[str, ...]
+    windows: tuple[Codes, ...]
+    name: str
+    anchor: int | None
+    log_odds: Floats
+    contributions: dict[str, Floats]
+    mutagenesis: Mutagenesis | None
+    perturbations: tuple[Perturbation, ...]
+    attribution: Attribution | None
+    average: Average | None
+
+    @property
+    def main(self) -> str:
+        """The method that logos are drawn from."""
+        return next(method for method in METHODS if method in self.contributions)
+
+    def stretches(self) -> list[Stretch]:
+        """Return the stretches that contribute most on average."""
+        if self.average is None:
+            return []
+        return stretches_of_average(self.contributions[self.main], self.average)
+
+
+@dataclass(frozen=True, eq=False)
+class ExplainResult:
+    """What was found out.
+
+    Parameters
+    ----------
+    explanation : Explanation or None
+        None if only variants were scored.
+    effects : tuple of Effect
+        In the order of the file of variants.
+    summary : dict
+        Settings and counts, JSON-able.
+    notes : tuple of str
+        What is worth knowing, one sentence each.
+    """
+
+    explanation: Explanation | None
+    effects: tuple[Effect, ...]
+    summary: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+def explain(
+    model_folder: str | Path,
+    sequences: str | Path | None,
+    out: str | Path,
+    *,
+    methods: Sequence[str] | None = None,
+    target: str | None = None,
+    anchor: int | None = None,
+    variants: str | Path | None = None,
+    genome: str | Path | None = None,
+    precision: str | None = None,
+    report: Report = lambda *_: None,
+) -> ExplainResult:
+    """Explain sequences, or score variants, and write what was found.
+
+    Parameters
+    ----------
+    model_folder : path-like
+        Classifier.
+    sequences : path-like or None
+        As for `read_sequences`; may be left out where variants are on a genome.
+    out : path-like
+        Folder to write to. Gets arrays, tables and, last, ``explain.json``.
+    methods : sequence of {"mutagenesis", "gradient", "perturbation"}, optional
+        `DEFAULT_METHODS` if not given, and none if there are variants.
+    target : str, optional
+        Name of a class; of two, the second if not given.
+    anchor : int, optional
+        Where in each sequence the site lies; the model's, where its folder tells.
+    variants : path-like, optional
+        VCF or TSV.
+    genome : path-like, optional
+        What variants are on, if not on `sequences`.
+    precision : {"bf16", "fp32"}, optional
+        Probed if not given.
+    report : callable
+        Told about progress.
+
+    Returns
+    -------
+    ExplainResult
+
+    Raises
+    ------
+    InputError
+        If an argument or file cannot be used.
+    """
+    out = Path(out)
+    require_writable(out)
+    if (out / PAGE).exists():
+        raise InputError(f"--out: {out} holds an explanation already; name another folder.")
+    chosen = _methods(methods, variants)
+    if genome is not None and variants is None:
+        raise InputError("--genome: says what variants are on; give them with --variants.")
+    if sequences is None and (genome is None or chosen):
+        raise InputError(
+            "SEQS: sequences are missing. Only --variants with --genome does without them."
+        )
+    model = load_classifier(model_folder)
+    config = read_config(model_folder)
+    column = target_index(model.config.classes, target)
+    if anchor is None:
+        anchor = config["training"].get("anchor")
+    precision = precision or best_precision()
+
+    begun = time.monotonic()
+    ids: list[str] = []
+    codes: list[Codes] = []
+    if sequences is not None:
+        ids, codes = _read(model, sequences)
+    windows = tuple(window_of(model, sequence) for sequence in codes)
+    longest = model.config.length or max(map(len, windows), default=0)
+    if anchor is not None and not 0 <= anchor < longest:
+        raise InputError(f"--anchor: got {anchor}, allowed are 0 to {longest - 1}.")
+
+    notes: list[str] = []
+    effects: tuple[Effect, ...] = ()
+    if variants is not None:
+        effects = _variants(
+            model, variants, genome, (ids, windows), column, precision, anchor, notes, report
+        )
+    explanation = None
+    if chosen:
+        explanation = _explain(
+            model, ids, codes, windows, column, precision, anchor, chosen, notes, report
+        )
+    if variants is not None:
+        _write_effects(out / "variants.tsv", effects)
+    if explanation is not None:
+        _write_explanation(out, explanation)
+    summary = {
+        "model": {
+            "folder": Path(model_folder).name,
+            "sha256": config["sha256"],
+            "class": model.config.classes[column],
+        },
+        "settings": {
+            "sequences": None if sequences is None else Path(sequences).name,
+            "variants": None if variants is None else Path(variants).name,
+            "genome": None if genome is None else Path(genome).name,
+            "methods": list(chosen),
+            "anchor": anchor,
+            "precision": precision,
+        },
+        "units": "natural-log odds of the class against all others, unless called probability",
+        "variants": len(effects),
+        **({} if explanation is None else _in_numbers(explanation)),
+        "seconds": time.monotonic() - begun,
+        "notes": notes,
+    }
+    write_json(out / SUMMARY, summary)
+    return ExplainResult(explanation, effects, summary, tuple(notes))
+
+
+def _methods(methods: Sequence[str] | None, variants: str | Path | None) -> tuple[str, ...]:
+    if not methods:
+        return DEFAULT_METHODS if variants is None else ()
+    for method in methods:
+        if method not in METHODS:
+            raise InputError(f"--method: got {method!r}, allowed are {', '.join(METHODS)}.")
+    return tuple(method for method in METHODS if method in methods)
+
+
+def _read(model: Classifier, path: str | Path) -> tuple[list[str], list[Codes]]:
+    """Read all sequences; the first one that the model cannot take ends it."""
+    ids, codes = [], []
+    length, context = model.config.length, model.config.context
+    shortest = model.config.encoder.tokenizer.k
+    for sequence in read_sequences(path, context=context > 0):
+        size = len(sequence.codes)
+        if length is not None and size not in (length, length + 2 * context):
+            raise InputError(
+                f"{sequence.place}: has {size} bases, but this model was trained on sequences of "
+                f"{length}. Cut windows of that length, or train with --head pooling."
+            )
+        if size < shortest:
+            raise InputError(
+                f"{sequence.place}: has {size} bases; at least {shortest} are needed. Remove it "
+                "or give a longer one."
+            )
+        ids.append(sequence.id)
+        codes.append(sequence.codes)
+    return ids, codes
+
+
+def _variants(
+    model: Classifier,
+    path: str | Path,
+    genome: str | Path | None,
+    sequences: tuple[Sequence[str], Sequence[Codes]],
+    target: int,
+    precision: str,
+    anchor: int | None,
+    notes: list[str],
+    report: Report,
+) -> tuple[Effect, ...]:
+    """Read and score variants."""
+    variants, left_out = read_variants(path)
+    notes += left_out
+    window = None
+    if genome is None:
+        ids, windows = sequences
+        contigs = {name: Contig(name, codes) for name, codes in zip(ids, windows, strict=True)}
+        if len(contigs) < len(ids):
+            raise InputError(
+                "--variants: several sequences have the same id, and variants name sequences by "
+                "it. Rename them."
+            )
+    else:
+        window = model.config.length
+        if window is None:
+            raise InputError(
+                "--genome: this model takes sequences of any length, so nobody knows which "
+                "windows to cut. Give the sequences that variants are on as SEQS instead."
+            )
+        contigs = {contig.name: contig for contig in read_genome(genome).contigs}
+    effects = tuple(
+        variant_effects(
+            model,
+            variants,
+            contigs,
+            target,
+            precision,
+            anchor=anchor,
+            window=window,
+            report=lambda done: report("Scoring variants", done, len(variants)),
+        )
+    )
+    filled = sum(effect.filled > 0 for effect in effects)
+    if filled:
+        notes.append(
+            f"{filled:,} variants shorten a sequence of fixed length; unknown bases fill it up, "
+            "which has an effect of its own. With --genome the bases that follow are used."
+        )
+    return effects
+
+
+def _explain(
+    model: Classifier,
+    ids: Sequence[str],
+    codes: Sequence[Codes],
+    windows: tuple[Codes, ...],
+    target: int,
+    precision: str,
+    anchor: int | None,
+    methods: Sequence[str],
+    notes: list[str],
+    report: Report,
+) -> Explanation:
+    """Run the methods."""
+    total = len(codes)
+    longest = max(map(len, windows))
+    contributions: dict[str, Floats] = {}
+    mutagenesis, attribution = None, None
+    perturbations: list[Perturbation] = []
+    log_odds = np.zeros(total, dtype=np.float32)
+    if "perturbation" in methods:
+        for width in WIDTHS:
+            what = f"Perturbing {width} bases at a time"
+            perturbations.append(
+                window_perturbation(
+                    model,
+                    codes,
+                    target,
+                    precision,
+                    width,
+                    lambda done, what=what: report(what, done, total),  # type: ignore[misc]
+                )
+            )
+        # The narrowest windows say best where.
+        contributions["perturbation"] = perturbations[0].importance(longest)
+        log_odds = perturbations[0].log_odds
+    if "gradient" in methods:
+        attribution = integrated_gradients(
+            model, codes, target, precision, lambda done: report("Gradients", done, total)
+        )
+        contributions["gradient"] = attribution.contributions
+        log_odds = attribution.log_odds
+    if "mutagenesis" in methods:
+        mutagenesis = saturation_mutagenesis(
+            model, codes, target, precision, lambda done: report("Mutagenesis", done, total)
+        )
+        contributions["mutagenesis"] = mutagenesis.importance(windows)
+        log_odds = mutagenesis.log_odds
+    unknown = sum(map(has_unknown, windows))
+    if unknown:
+        notes.append(
+            f"{unknown:,} of {total:,} sequences have ambiguous bases, which contribute nothing."
+        )
+    main = next(method for method in METHODS if method in contributions)
+    of_all = None
+    if len({len(window) for window in windows}) == 1:
+        of_all = average(contributions[main], windows)
+    else:
+        notes.append("The sequences differ in length, so there is no average over them.")
+    return Explanation(
+        tuple(ids),
+        windows,
+        model.config.classes[target],
+        anchor,
+        log_odds,
+        contributions,
+        mutagenesis,
+        tuple(perturbations),
+        attribution,
+        of_all,
+    )
+
+
+def _in_numbers(explanation: Explanation) -> dict[str, Any]:
+    """Return what the summary says of sequences."""
+    called = explanation.log_odds > 0
+    numbers: dict[str, Any] = {
+        "sequences": len(explanation.ids),
+        "called": int(called.sum()),
+        "mean_log_odds": float(explanation.log_odds.mean()),
+        "stretches_of_the_average": [
+            {
+                "first": from_site(stretch.start, explanation.anchor),
+                "last": from_site(stretch.end - 1, explanation.anchor),
+                "bases": stretch.bases,
+                "contribution": stretch.contribution,
+                "standard_error": None if np.isnan(stretch.error) else stretch.error,
+            }
+            for stretch in explanation.stretches()
+        ],
+    }
+    if explanation.attribution is not None:
+        numbers["gradient"] = {
+            "steps": STEPS,
+            "mean_absolute_residual": float(np.abs(explanation.attribution.residual).mean()),
+        }
+    return numbers
+
+
+def _write_explanation(out: Path, explanation: Explanation) -> None:
+    """Write arrays and tables."""
+    common = {
+        "ids": np.array(explanation.ids),
+        "sequences": np.array([decode(window) for window in explanation.windows]),
+        "log_odds": explanation.log_odds,
+        "probability": probability(explanation.log_odds),
+    }
+    if (found := explanation.mutagenesis) is not None:
+        changed = probability(found.log_odds[:, None, None] + found.effects)
+        _write_arrays(
+            out / "mutagenesis.npz",
+            **common,
+            log_odds_difference=found.effects,
+            probability_difference=changed - probability(found.log_odds)[:, None, None],
+            contributions=explanation.contributions["mutagenesis"],
+        )
+    if (gradient := explanation.attribution) is not None:
+        _write_arrays(
+            out / "gradient.npz",
+            **common,
+            contributions=gradient.contributions,
+            baseline_log_odds=gradient.baseline,
+        )
+    if explanation.perturbations:
+        arrays: dict[str, Any] = {}
+        for one in explanation.perturbations:
+            arrays[f"starts_{one.width}"] = one.starts
+            arrays[f"log_odds_difference_{one.width}"] = one.effects
+        _write_arrays(out / "perturbation.npz", **common, **arrays)
+    if explanation.average is not None:
+        _write_positions(out / "positions.tsv", explanation, explanation.average)
+    _write_stretches(out / "stretches.tsv", explanation)
+
+
+def _write_arrays(path: Path, **arrays: Any) -> None:
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, **arrays)
+
+
+@contextmanager
+def _table(path: Path, columns: Sequence[str]) -> Iterator[Callable[[Sequence[object]], object]]:
+    """Give what writes a row of a tab-separated table, its header already written."""
+    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, delimiter="\t", lineterminator="\n")
+        table.writerow(columns)
+        yield table.writerow
+
+
+def _write_positions(path: Path, explanation: Explanation, found: Average) -> None:
+    columns = ["index", "position", "base", "share", "contribution", "low", "high"]
+    others = [method for method in explanation.contributions if method != explanation.main]
+    columns += [f"contribution_by_{method}" for method in others]
+    if explanation.mutagenesis is not None:
+        columns += [f"preference_{base}" for base in BASES]
+        preferred = preferences(explanation.mutagenesis.effects)
+    means = [np.nan_to_num(explanation.contributions[method]).mean(0) for method in others]
+    with _table(path, columns) as write:
+        for place, base in enumerate(found.letters.argmax(1)):
+            mean, error = found.mean[place], found.error[place] if found.n > 1 else np.nan
+            row = [
+                str(place),
+                str(from_site(place, explanation.anchor)),
+                BASES[base],
+                _figure(found.shares[place, base]),
+                _figure(mean),
+                _figure(mean - NORMAL * error),
+                _figure(mean + NORMAL * error),
+                *(_figure(values[place]) for values in means),
+            ]
+            if explanation.mutagenesis is not None:
+                row += [_figure(value) for value in preferred[place]]
+            write(row)
+
+
+def _write_stretches(path: Path, explanation: Explanation) -> None:
+    columns = (
+        "id",
+        "rank",
+        "start",
+        "end",
+        "first",
+        "last",
+        "bases",
+        "contribution",
+        "low",
+        "high",
+    )
+    of_each = explanation.contributions[explanation.main]
+    with _table(path, columns) as write:
+
+        def write_all(name: str, stretches: Sequence[Stretch]) -> None:
+            for rank, stretch in enumerate(stretches, start=1):
+                write(
+                    [
+                        name,
+                        rank,
+                        stretch.start,
+                        stretch.end,
+                        from_site(stretch.start, explanation.anchor),
+                        from_site(stretch.end - 1, explanation.anchor),
+                        stretch.bases,
+                        _figure(stretch.contribution),
+                        _figure(stretch.contribution - NORMAL * stretch.error),
+                        _figure(stretch.contribution + NORMAL * stretch.error),
+                    ]
+                )
+
+        write_all("(average)", explanation.stretches())
+        for name, values, window in zip(explanation.ids, of_each, explanation.windows, strict=True):
+            write_all(name, stretches_of_sequence(values[: len(window)], window))
+
+
+def _write_effects(path: Path, effects: Sequence[Effect]) -> None:
+    with _table(path, EFFECT_COLUMNS) as write:
+        for effect in effects:
+            write(effect_row(effect))
+
+
+def _figure(value: float) -> str:
+    """Return four significant figures; nothing for what is not known."""
+    return "" if np.isnan(value) else f"{value:.4g}"

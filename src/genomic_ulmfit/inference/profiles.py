@@ -1,0 +1,180 @@
+"""From what each base contributes to what matters: averages over a set, and stretches of bases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from genomic_ulmfit.dna.alphabet import AMBIGUOUS, BASES, Codes, decode, one_hot
+from genomic_ulmfit.inference.targets import Floats
+
+WIDTH = 6
+"""Bases of a stretch that matters: −10 and −35 box and Shine-Dalgarno sequence have six each."""
+
+MOST = 8
+"""Stretches that are listed of the average; of a single sequence, half as many."""
+
+NORMAL = 1.96
+"""Standard errors on either side of a mean that hold 95 %."""
+
+
+@dataclass(frozen=True, eq=False)
+class Average:
+    """What bases contribute on average over sequences of one length.
+
+    Parameters
+    ----------
+    n : int
+        Sequences.
+    shares : numpy.ndarray of float64, shape (length, 4)
+        How often each base stands at each place, of the sequences that have a known base there.
+    mean, error : numpy.ndarray of float64, shape (length,)
+        Contribution of the base that stands there, and its standard error over sequences.
+    letters : numpy.ndarray of float64, shape (length, 4)
+        The part of `mean` that comes from sequences with that base: the rows add up to it. Drawn
+        as a logo.
+    """
+
+    n: int
+    shares: npt.NDArray[np.float64]
+    mean: npt.NDArray[np.float64]
+    error: npt.NDArray[np.float64]
+    letters: npt.NDArray[np.float64]
+
+
+class Stretch(NamedTuple):
+    """Bases that matter.
+
+    Parameters
+    ----------
+    start, end : int
+        Within the sequence, 0-based half-open.
+    bases : str
+        What stands there; of an average, the base at each place that contributes most.
+    contribution : float
+        Sum of the contributions of its bases, in log-odds.
+    error : float
+        Standard error of an average; NaN for a single sequence.
+    """
+
+    start: int
+    end: int
+    bases: str
+    contribution: float
+    error: float
+
+
+def average(contributions: Floats, windows: Sequence[Codes]) -> Average:
+    """Average contributions over sequences of one length.
+
+    Parameters
+    ----------
+    contributions : numpy.ndarray of float32, shape (n, length)
+        NaN at ambiguous bases.
+    windows : sequence of numpy.ndarray of uint8, each of shape (length,)
+    """
+    known = ~np.isnan(contributions)
+    counts = np.maximum(known.sum(0), 1)
+    values = np.where(known, contributions, 0).astype(np.float64)
+    mean = values.sum(0) / counts
+    squares = (np.where(known, values - mean, 0) ** 2).sum(0)
+    bases = one_hot(np.stack(windows)).astype(np.float64)
+    return Average(
+        len(windows),
+        bases.sum(0) / np.maximum(bases.sum((0, 2)), 1)[:, None],
+        mean,
+        np.sqrt(squares / np.maximum(counts - 1, 1) / counts),
+        np.einsum("nl,nlb->lb", values, bases) / counts[:, None],
+    )
+
+
+def preferences(effects: Floats) -> npt.NDArray[np.float64]:
+    """Return what each base at each place does on average, against the mean of the four.
+
+    Parameters
+    ----------
+    effects : numpy.ndarray of float32, shape (n, length, 4)
+        Of saturation mutagenesis.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (length, 4)
+        Rows add up to 0. Unlike contributions it does not depend on how frequent a base is.
+    """
+    mean = effects.astype(np.float64).mean(0)
+    return np.asarray(mean - mean.mean(1, keepdims=True), dtype=np.float64)
+
+
+def stretches_of_average(contributions: Floats, found: Average) -> list[Stretch]:
+    """Return the stretches that contribute most on average, the strongest first.
+
+    Parameters
+    ----------
+    contributions : numpy.ndarray of float32, shape (n, length)
+    found : Average
+        Of them.
+    """
+    consensus = "".join(BASES[base] for base in found.letters.argmax(1))
+    values = np.nan_to_num(contributions).astype(np.float64)
+    stretches = []
+    for start, end in _strongest(found.mean, MOST):
+        sums = values[:, start:end].sum(1)
+        error = float(sums.std(ddof=1) / np.sqrt(found.n)) if found.n > 1 else float("nan")
+        stretches.append(Stretch(start, end, consensus[start:end], float(sums.mean()), error))
+    return stretches
+
+
+def stretches_of_sequence(contributions: Floats, window: Codes) -> list[Stretch]:
+    """Return the stretches of one sequence that contribute most, the strongest first.
+
+    Parameters
+    ----------
+    contributions : numpy.ndarray of float32, shape (length,)
+    window : numpy.ndarray of uint8, shape (length,)
+    """
+    values = np.nan_to_num(contributions).astype(np.float64)
+    return [
+        Stretch(start, end, decode(window[start:end]), float(values[start:end].sum()), float("nan"))
+        for start, end in _strongest(values, MOST // 2)
+    ]
+
+
+def _strongest(values: npt.NDArray[np.float64], most: int) -> list[tuple[int, int]]:
+    """Take the stretch with the highest sum, then the next that does not overlap it, and so on.
+
+    Only stretches that speak for the class count. Shorter sequences are one stretch.
+    """
+    width = min(WIDTH, len(values))
+    sums = np.convolve(values, np.ones(width), mode="valid")
+    chosen: list[tuple[int, int]] = []
+    while len(chosen) < most:
+        start = int(sums.argmax())
+        if not sums[start] > 0:
+            break
+        chosen.append((start, start + width))
+        sums[max(0, start - width + 1) : start + width] = -np.inf
+    return chosen
+
+
+def from_site(place: int, anchor: int | None) -> int:
+    """Number a base as biologists do: the site is +1, the base before it −1, and there is no 0.
+
+    Parameters
+    ----------
+    place : int
+        0-based.
+    anchor : int or None
+        Where the site is, 0-based. Without one, bases count from 1.
+    """
+    if anchor is None:
+        return place + 1
+    return place - anchor + 1 if place >= anchor else place - anchor
+
+
+def has_unknown(window: Codes) -> bool:
+    """Return whether a sequence has ambiguous bases."""
+    return bool((window == AMBIGUOUS).any())

@@ -1,0 +1,150 @@
+"""Which class is asked about, and how strongly a classifier believes in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from genomic_ulmfit.data.batches import Batch, TokenizedSequences
+from genomic_ulmfit.dna.alphabet import Codes
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.models.classifier import Classifier
+from genomic_ulmfit.models.precision import autocast
+
+Floats = npt.NDArray[np.float32]
+
+
+def target_index(classes: Sequence[str], wanted: str | None) -> int:
+    """Return the column of the class that is asked about.
+
+    Parameters
+    ----------
+    classes : sequence of str
+        The model's.
+    wanted : str or None
+        What ``--class`` says; of two classes, the second one without it.
+
+    Raises
+    ------
+    InputError
+        If there is no such class, or there are more than two and none is named.
+    """
+    if wanted is None:
+        if len(classes) != 2:
+            raise InputError(
+                f"--class: this model knows {len(classes)} classes; say which one to explain: "
+                f"{', '.join(classes)}."
+            )
+        return 1
+    if wanted not in classes:
+        raise InputError(f"--class: got {wanted!r}, allowed are {', '.join(classes)}.")
+    return list(classes).index(wanted)
+
+
+def log_odds(logits: Tensor, target: int) -> Tensor:
+    """Return the natural logarithm of the odds of one class against all others.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (..., n_classes)
+    target : int
+
+    Returns
+    -------
+    Tensor, shape (...)
+        The sigmoid of it is the class's probability.
+    """
+    others = torch.cat([logits[..., :target], logits[..., target + 1 :]], dim=-1)
+    return logits[..., target] - others.logsumexp(-1)
+
+
+def probability(log_odds: Floats) -> Floats:
+    """Return the probabilities that log-odds stand for."""
+    # By tanh, which does not overflow.
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * log_odds), dtype=np.float32)
+
+
+def networks(model: Classifier) -> tuple[Classifier, ...]:
+    """Return the network and, where it has one, the probe beside it; logits are their mean."""
+    return (model,) if model.probe is None else (model, model.probe)
+
+
+def window_of(model: Classifier, codes: Codes) -> Codes:
+    """Cut off the context around a sequence, if it has any: as much before as behind."""
+    length = model.config.length
+    if length is None:
+        return codes
+    around = (len(codes) - length) // 2
+    return codes[around : around + length]
+
+
+def batches(model: Classifier, codes: Sequence[Codes], size: int) -> Iterator[Batch]:
+    """Give every sequence once, `size` at a time.
+
+    A model of sequences of one length takes what is more than that for context; with and without
+    it they are not padded to one length.
+
+    Parameters
+    ----------
+    model : Classifier
+    codes : sequence of numpy.ndarray of uint8
+    size : int
+    """
+    config = model.config
+    sequences = TokenizedSequences.of(
+        codes, config.encoder.tokenizer, both_strands=config.both_strands
+    )
+    return sequences.in_order_of_length(size, pad=config.length is None)
+
+
+def head_logits(network: Classifier, hidden: Tensor, lengths: Tensor, codes: Tensor) -> Tensor:
+    """Apply a network's head, in fp32: rounded logits would hide small differences.
+
+    Parameters
+    ----------
+    network : Classifier
+    hidden : Tensor, shape (time, readings * batch, channels)
+        Of the last layer.
+    lengths, codes : Tensor
+        As in `Classifier.forward`.
+
+    Returns
+    -------
+    Tensor of float32, shape (batch, n_classes)
+    """
+    return network.forward_from(len(network.encoder.layers), hidden.float(), lengths, codes)
+
+
+def sequence_log_odds(
+    model: Classifier, codes: Sequence[Codes], target: int, precision: str, batch_size: int = 512
+) -> Floats:
+    """Return the log-odds of a class for whole sequences, each encoded by itself.
+
+    Parameters
+    ----------
+    model : Classifier
+        In evaluation mode.
+    codes : sequence of numpy.ndarray of uint8
+    target : int
+    precision : {"bf16", "fp32"}
+        Of the encoder; heads compute in fp32.
+    batch_size : int
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape (len(codes),)
+    """
+    found = np.zeros(len(codes), dtype=np.float32)
+    with torch.no_grad():
+        for batch in batches(model, codes, batch_size):
+            logits = torch.zeros(len(batch.rows), len(model.config.classes))
+            for network in networks(model):
+                with autocast(precision):
+                    hidden, _, _ = network.encoder(batch.tokens)
+                logits += head_logits(network, hidden, batch.lengths, batch.codes)
+            found[batch.rows.numpy()] = log_odds(logits / len(networks(model)), target).numpy()
+    return found

@@ -1,0 +1,432 @@
+"""Variants: what a change of the genome does to the probability of a class."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, decode, encode, reverse_complement
+from genomic_ulmfit.dna.genome import Contig
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.inference.targets import probability, sequence_log_odds
+from genomic_ulmfit.models.classifier import Classifier
+
+_GZIP = b"\x1f\x8b"
+_LETTERS = re.compile(r"[ACGTacgt]+")
+_COLUMNS = ("contig", "position", "ref", "alt")
+
+AT_A_TIME = 16_384
+"""Windows that are scored together."""
+
+
+class Variant(NamedTuple):
+    """One alternative allele.
+
+    Parameters
+    ----------
+    contig : str
+        Name of the contig or sequence it is on.
+    position : int
+        Its first base, 0-based.
+    id : str
+        As in the file; "." without one.
+    ref, alt : str
+        Bases before and after, upper case.
+    place : str
+        File and line, for error messages.
+    """
+
+    contig: str
+    position: int
+    id: str
+    ref: str
+    alt: str
+    place: str
+
+    def trimmed(self) -> tuple[int, str, str]:
+        """Return position, reference and alternative bases without what both share.
+
+        VCF writes an insertion or deletion with the base before it; that base does not change.
+        """
+        ref, alt, position = self.ref, self.alt, self.position
+        while ref and alt and ref[-1] == alt[-1]:
+            ref, alt = ref[:-1], alt[:-1]
+        while ref and alt and ref[0] == alt[0]:
+            ref, alt, position = ref[1:], alt[1:], position + 1
+        return position, ref, alt
+
+
+class Effect(NamedTuple):
+    """What a variant does to one window.
+
+    Parameters
+    ----------
+    variant : Variant
+    strand : int
+        +1 or -1, of the window.
+    site : int
+        Base of the reference at the window's anchor, 0-based.
+    log_odds_ref, log_odds_alt : float
+        Of the class that is asked about.
+    filled : int
+        Unknown bases that the alternative window was filled up with, because nothing is known of
+        what follows a sequence.
+    """
+
+    variant: Variant
+    strand: int
+    site: int
+    log_odds_ref: float
+    log_odds_alt: float
+    filled: int = 0
+
+
+class _Pair(NamedTuple):
+    """The same window with either allele."""
+
+    strand: int
+    site: int
+    ref: Codes
+    alt: Codes
+    filled: int = 0
+
+
+def read_variants(path: str | Path) -> tuple[list[Variant], list[str]]:
+    """Read variants from VCF, or from a TSV with the columns contig, position, ref and alt.
+
+    Parameters
+    ----------
+    path : path-like
+        Plain or gzipped. Positions count from 1. A TSV may have a column `id`.
+
+    Returns
+    -------
+    variants : list of Variant
+        In the order of the file, one for each alternative allele.
+    notes : list of str
+        What was left out: lines without an alternative allele (``.``), and alleles without
+        bases of their own (``*``, ``<DEL>``, breakends).
+
+    Raises
+    ------
+    InputError
+        If the file is missing, empty, damaged or of another format, or a line cannot be used.
+    """
+    lines = [
+        (number, line)
+        for number, line in enumerate(_text(path).splitlines(), start=1)
+        if line.strip() and not line.startswith("##")
+    ]
+    if not lines:
+        raise InputError(f"--variants: {path} is empty. Give VCF or TSV.")
+    header = [name.strip().lower() for name in lines[0][1].lstrip("#").split("\t")]
+    if lines[0][1].startswith("#CHROM"):
+        header = ["contig", "position", "id", "ref", "alt", *header[5:]]
+    elif missing := [name for name in _COLUMNS if name not in header]:
+        raise InputError(
+            f"--variants: {path}, line {lines[0][0]}: neither the header of a VCF (#CHROM, POS, "
+            "ID, REF, ALT, separated by tabs) nor that of a TSV with the columns contig, "
+            f"position, ref and alt: {missing[0]} is missing."
+        )
+    variants: list[Variant] = []
+    left_out = 0
+    for number, line in lines[1:]:
+        place = f"--variants: {path}, line {number}"
+        fields = line.split("\t")
+        if len(fields) < max(header.index(name) for name in _COLUMNS) + 1:
+            raise InputError(
+                f"{place}: has {len(fields)} columns, but the header has {len(header)}. Columns "
+                "are separated by tabs."
+            )
+        row = dict(zip(header, (field.strip() for field in fields), strict=False))
+        if not row["position"].isdecimal() or int(row["position"]) < 1:
+            raise InputError(f"{place}: position {row['position']!r} is no whole number from 1 on.")
+        if not _LETTERS.fullmatch(row["ref"]):
+            raise InputError(
+                f"{place}: reference allele {row['ref'][:30]!r} is not made of A, C, G and T."
+            )
+        for alt in row["alt"].split(","):
+            if alt == "." or alt == "*" or "<" in alt or "[" in alt or "]" in alt:
+                left_out += 1
+                continue
+            if not _LETTERS.fullmatch(alt):
+                raise InputError(
+                    f"{place}: alternative allele {alt[:30]!r} is not made of A, C, G and T."
+                )
+            ref, alt = row["ref"].upper(), alt.upper()
+            if ref == alt:
+                raise InputError(f"{place}: reference and alternative allele are both {ref[:30]}.")
+            variants.append(
+                Variant(
+                    row["contig"], int(row["position"]) - 1, row.get("id") or ".", ref, alt, place
+                )
+            )
+    if not variants:
+        raise InputError(f"--variants: {path} has no variant that spells out its bases.")
+    notes = []
+    if left_out:
+        notes.append(
+            f"{left_out:,} alleles of {Path(path).name} were left out: they do not spell out "
+            "their bases ('.', '*', <...> or breakends)."
+        )
+    return variants, notes
+
+
+def variant_effects(
+    model: Classifier,
+    variants: Sequence[Variant],
+    contigs: Mapping[str, Contig],
+    target: int,
+    precision: str,
+    *,
+    anchor: int | None,
+    window: int | None,
+    report: Callable[[int], None] = lambda _: None,
+) -> Iterator[Effect]:
+    """Score each variant, in order.
+
+    Parameters
+    ----------
+    model : Classifier
+        In evaluation mode.
+    variants : sequence of Variant
+    contigs : mapping of str to Contig
+        What variants are on, by name.
+    target : int
+        The class that is asked about.
+    precision : {"bf16", "fp32"}
+    anchor : int or None
+        Where in a window the site lies; None for its middle.
+    window : int or None
+        Bases per window, to look at every window of both strands that a variant changes: the
+        one that scores highest with either allele is reported. None if each contig is one
+        sequence to be scored as a whole, forward strand only.
+    report : callable
+        Told how many variants are done.
+
+    Yields
+    ------
+    Effect
+
+    Raises
+    ------
+    InputError
+        If a variant is on no contig that there is, leaves it, or its reference allele is not
+        what stands there, or no window holds it.
+    """
+    for variant in variants:
+        check_reference(variant, contigs)
+    waiting: list[tuple[Variant, list[_Pair]]] = []
+    done = 0
+    for number, variant in enumerate(variants, start=1):
+        contig = contigs[variant.contig]
+        if window is None:
+            pairs = [_whole_sequence(model, variant, contig, anchor)]
+        else:
+            site = window // 2 if anchor is None else anchor
+            pairs = _windows(variant, contig, window, site, model.config.context)
+        if not pairs:
+            raise InputError(
+                f"{variant.place}: no window of {window} bases holds this variant; contig "
+                f"{contig.name} is too short, or the variant too near its end or too long."
+            )
+        waiting.append((variant, pairs))
+        if sum(len(of_one) for _, of_one in waiting) * 2 >= AT_A_TIME or number == len(variants):
+            yield from _score(model, waiting, target, precision)
+            done += len(waiting)
+            waiting = []
+            report(done)
+
+
+def check_reference(variant: Variant, contigs: Mapping[str, Contig]) -> None:
+    """Raise `InputError` unless a variant's reference allele stands where it says."""
+    contig = contigs.get(variant.contig)
+    if contig is None:
+        names = ", ".join(list(contigs)[:3]) + (", ..." if len(contigs) > 3 else "")
+        raise InputError(
+            f"{variant.place}: there is no sequence {variant.contig!r}; there are {names}."
+        )
+    end = variant.position + len(variant.ref)
+    if end > len(contig):
+        raise InputError(
+            f"{variant.place}: ends at base {end:,}, but {contig.name} has {len(contig):,}."
+        )
+    there = decode(contig.codes[variant.position : end])
+    if there != variant.ref:
+        raise InputError(
+            f"{variant.place}: the reference allele is {variant.ref[:30]}, but "
+            f"{contig.name} has {there[:30]} at base {variant.position + 1:,}. Is this the genome "
+            "that the variants were called against, and do positions count from 1?"
+        )
+
+
+def _score(
+    model: Classifier,
+    waiting: Sequence[tuple[Variant, list[_Pair]]],
+    target: int,
+    precision: str,
+) -> Iterator[Effect]:
+    """Score the windows of some variants together and keep each one's highest."""
+    pairs = [pair for _, of_one in waiting for pair in of_one]
+    codes = [pair.ref for pair in pairs] + [pair.alt for pair in pairs]
+    scores = sequence_log_odds(model, codes, target, precision).reshape(2, -1)
+    first = 0
+    for variant, of_one in waiting:
+        ref, alt = scores[:, first : first + len(of_one)]
+        best = int(np.maximum(ref, alt).argmax())
+        first += len(of_one)
+        pair = of_one[best]
+        yield Effect(
+            variant, pair.strand, pair.site, float(ref[best]), float(alt[best]), pair.filled
+        )
+
+
+def _whole_sequence(
+    model: Classifier, variant: Variant, contig: Contig, anchor: int | None
+) -> _Pair:
+    """Put a variant into a sequence, and keep the site where it is if the length is fixed."""
+    start, ref, alt = variant.trimmed()
+    codes = contig.codes
+    changed = np.concatenate([codes[:start], encode(alt), codes[start + len(ref) :]])
+    site = len(codes) // 2 if anchor is None else anchor
+    if model.config.length is None:
+        return _Pair(1, site, codes, changed)
+    before = start < site
+    missing = len(codes) - len(changed)
+    if missing > 0:
+        unknown = np.full(missing, AMBIGUOUS, dtype=np.uint8)
+        changed = np.concatenate([unknown, changed] if before else [changed, unknown])
+    elif missing < 0:
+        changed = changed[-missing:] if before else changed[:missing]
+    return _Pair(1, site, codes, changed, max(0, missing))
+
+
+def _windows(
+    variant: Variant, contig: Contig, window: int, anchor: int, context: int
+) -> list[_Pair]:
+    """Cut every window of both strands that a variant changes, once with each allele.
+
+    Windows get `context` bases on either side, or none where the contig has fewer.
+
+    Windows of the two alleles belong together if the same base of the reference is at their
+    anchor. A site that is itself deleted or inserted has no counterpart and is left out.
+    """
+    start, ref, alt = variant.trimmed()
+    length = len(contig)
+    # With enough on either side for every window of either allele.
+    reach = window + context + max(len(ref), len(alt))
+    left, right = start - reach, start + len(ref) + reach
+    if not contig.circular or right - left > length:
+        left, right = max(left, 0), min(right, length)
+    reference = contig.window(left, right, 1)
+    assert reference is not None
+    at = start - left
+    changed = np.concatenate([reference[:at], encode(alt), reference[at + len(ref) :]])
+    pairs = []
+    for strand in (1, -1):
+        old, new, begin = reference, changed, at
+        if strand < 0:
+            old, new = reverse_complement(reference), reverse_complement(changed)
+            begin = len(reference) - at - len(ref)
+        for site in range(len(old)):
+            site_new = site
+            if site >= begin + len(ref):
+                site_new += len(alt) - len(ref)
+            elif site >= begin and len(ref) != len(alt):
+                continue
+            first, first_new = site - anchor, site_new - anchor
+            if min(first, first_new) < 0:
+                continue
+            if first + window > len(old) or first_new + window > len(new):
+                continue
+            # An insertion lies between two bases: both must be in the window for it to be seen.
+            if not (
+                _touches(first, window, begin, len(ref))
+                or _touches(first_new, window, begin, len(alt))
+            ):
+                continue
+            # Where the contig ends there is none.
+            around = context
+            if min(first, first_new) < context or (
+                max(first - len(old), first_new - len(new)) + window + context > 0
+            ):
+                around = 0
+            forward = left + (site if strand > 0 else len(old) - 1 - site)
+            pairs.append(
+                _Pair(
+                    strand,
+                    forward % length,
+                    old[first - around : first + window + around],
+                    new[first_new - around : first_new + window + around],
+                )
+            )
+    return pairs
+
+
+def _touches(first: int, window: int, begin: int, count: int) -> bool:
+    """Whether the window at `first` holds one of `count` bases from `begin` on."""
+    return first < begin + count and begin < first + window
+
+
+def effect_row(effect: Effect) -> list[str]:
+    """Return an effect as the fields of `EFFECT_COLUMNS`, positions counted from 1."""
+    variant = effect.variant
+    ref, alt = (
+        float(probability(np.array(value, dtype=np.float32)))
+        for value in (effect.log_odds_ref, effect.log_odds_alt)
+    )
+    return [
+        variant.contig,
+        str(variant.position + 1),
+        variant.id,
+        variant.ref,
+        variant.alt,
+        "+" if effect.strand > 0 else "-",
+        str(effect.site + 1),
+        f"{ref:.6g}",
+        f"{alt:.6g}",
+        f"{alt - ref:.6g}",
+        f"{effect.log_odds_alt - effect.log_odds_ref:.6g}",
+        str(effect.filled),
+    ]
+
+
+EFFECT_COLUMNS = (
+    "contig",
+    "position",
+    "id",
+    "ref",
+    "alt",
+    "strand",
+    "site",
+    "probability_ref",
+    "probability_alt",
+    "probability_difference",
+    "log_odds_difference",
+    "unknown_bases",
+)
+"""Of the table of variants."""
+
+
+def _text(path: str | Path) -> str:
+    try:
+        raw = Path(path).read_bytes()
+        if raw.startswith(_GZIP):
+            raw = gzip.decompress(raw)
+        return raw.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"--variants: {path}: there is no such file. Check the path.") from None
+    except IsADirectoryError:
+        raise InputError(f"--variants: {path} is a folder; give one VCF or TSV file.") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(
+            f"--variants: {path}: the gzip file is truncated or damaged ({error}). Copy it again."
+        ) from error
+    except UnicodeDecodeError:
+        raise InputError(f"--variants: {path} is not a text file. Give VCF or TSV.") from None

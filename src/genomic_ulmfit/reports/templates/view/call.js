@@ -1,0 +1,136 @@
+// A call close up: where it is, what it scores, its sequence and what stands in it.
+
+const ROW_HEIGHT = 92;
+const BAR_HEIGHT = 40;
+const LEAST_CELL = 9.6; // pixels that a letter needs
+
+class CallPanel {
+  constructor(scan, title, body, track, told) {
+    Object.assign(this, { scan, title, body, track, told });
+    this.call = -1;
+    new ResizeObserver(() => this.drawStrip()).observe(body);
+  }
+
+  show(call) {
+    this.call = call;
+    const { calls, genes } = this.scan;
+    const strand = calls.strand[call];
+    const seen = this.scan.window(call);
+    this.seen = seen;
+    this.hint = bestHexamers(seen.letters, this.scan.anchor);
+    if (this.hint) this.hint.byChance = shufflesAsGood(seen.letters, this.scan.anchor, this.hint.same);
+
+    const gene = calls.gene[call];
+    const near = make("dd", {}, `${this.scan.sayGeneOf(call)}. `);
+    if (gene >= 0) {
+      const label = genes.tag[gene] && genes.tag[gene] !== genes.name[gene]
+        ? `Show ${genes.name[gene]} (${genes.tag[gene]})` : `Show ${genes.name[gene]}`;
+      near.append(make("button", { type: "button", class: "link", onclick: () => this.told.gene(gene) }, label));
+      if (genes.product[gene]) near.append(make("span", { class: "product" }, genes.product[gene]));
+    }
+    const ends = [seen.bases[0], seen.bases.at(-1)];
+    const [low, high] = strand > 0 ? ends : ends.reverse();
+    const where = `${this.scan.contigs[calls.contig[call]].name}:${low + 1}-${high + 1}`;
+    const header = `>${calls.name[call]} ${where} ${STRAND_WORDS[strand]}`;
+    const fasta = `${header}\n${seen.letters.match(/.{1,70}/g).join("\n")}`;
+    this.strip = make("div", { class: "strip" });
+    const sequence = make("pre", { tabindex: "0", "aria-label": "Sequence of the window, FASTA" }, fasta);
+
+    this.title.replaceChildren(
+      calls.name[call], " ",
+      make("span", { class: `badge ${STRAND_WORDS[strand]}` }, `${STRAND_WORDS[strand]} strand`));
+    this.body.replaceChildren(
+      make("dl", { class: "facts" },
+        make("div", {}, make("dt", {}, "Anchor"), make("dd", {}, this.scan.place(call))),
+        make("div", {}, make("dt", {}, "Probability"),
+          make("dd", {}, make("b", {}, chance(toProbability(calls.logOdds[call]))),
+            ` (log-odds ${calls.logOdds[call].toFixed(2)})`)),
+        make("div", {}, make("dt", {}, "Window"), make("dd", {},
+          `${count(low + 1)} to ${count(high + 1)}`)),
+        make("div", { class: "wide" }, make("dt", {}, "Nearest gene downstream"), near)),
+      make("figure", {}, this.strip, make("figcaption", {}, this.caption())),
+      make("details", {}, make("summary", {}, "Sequence"), sequence,
+        make("button", { type: "button", onclick: () => this.copy(fasta, sequence) }, "Copy FASTA")),
+      make("div", { class: "buttons" },
+        make("button", { type: "button", onclick: () => this.told.step(-1) }, "Previous call"),
+        make("button", { type: "button", onclick: () => this.told.step(1) }, "Next call"),
+        make("button", { type: "button", onclick: () => this.told.back() }, "Back to the track")));
+    this.drawStrip();
+  }
+
+  caption() {
+    const said = [
+      `The window read 5′ to 3′, its anchor marked ▾ and numbered 0. Bars: the score of the window ` +
+        "that has its anchor at that base, which is all that the model says here. Letters are " +
+        "coloured by base; they do not tell which bases the model went by.",
+    ];
+    if (this.hint) {
+      said.push(
+        ` Boxed: the two hexamers before the anchor, 15 to 19 bases apart, that are most like ` +
+          `the σ70 boxes ${MINUS_35} (−35) and ${MINUS_10} (−10). They are found by their letters ` +
+          `alone: ${this.hint.same} of 12 match, ${this.hint.spacer} bases apart. In ` +
+          `${this.hint.byChance} of ${SHUFFLES} shufflings of this window a pair is as good or better.`);
+    }
+    return said.join("");
+  }
+
+  /** Draw letters and bars in as many rows as the panel's width asks for. */
+  drawStrip() {
+    if (this.call < 0) return;
+    const room = this.body.clientWidth;
+    const perRow = Math.max(20, Math.floor((room - 4) / LEAST_CELL / 10) * 10);
+    const cell = Math.min(13, (room - 4) / perRow);
+    if (!room || (this.strip.firstChild && this.drawn === room)) return;
+    this.drawn = room;
+    const { letters, codes } = this.seen;
+    const rows = Math.ceil(letters.length / perRow);
+    const [width, height] = [perRow * cell + 4, rows * ROW_HEIGHT];
+    const { minus35, minus10 } = this.hint ?? { minus35: -99, minus10: -99 };
+    const picture = makeSvg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img" });
+    picture.setAttribute("aria-label", this.describe());
+    const put = (tag, attributes, text) => picture.append(makeSvg(tag, attributes, text));
+    for (let i = 0; i < letters.length; i++) {
+      const x = 2 + (i % perRow) * cell;
+      const y = Math.floor(i / perRow) * ROW_HEIGHT;
+      const base = y + 16 + BAR_HEIGHT;
+      const boxed = [minus35, minus10].find((first) => i >= first && i < first + 6);
+      if (boxed !== undefined) {
+        put("rect", { x, y: base + 3, width: cell, height: 19, class: "box" });
+        if (i === boxed || i % perRow === 0) {
+          put("text", { x: x + 1, y: base + 33, class: "note" }, boxed === minus35 ? "−35?" : "−10?");
+        }
+      }
+      if (codes[i]) {
+        const tall = Math.max(0.8, this.scan.height(codes[i], this.track.scale) * BAR_HEIGHT);
+        put("rect", { x: x + 1, y: base - tall, width: cell - 2, height: tall, class: `bar ${STRAND_WORDS[this.scan.calls.strand[this.call]]}` });
+      }
+      put("text", { x: x + cell / 2, y: base + 17, class: `base ${letters[i].toLowerCase()}` }, letters[i]);
+      const place = i - this.scan.anchor;
+      if (place === 0) put("text", { x: x + cell / 2, y: y + 14, class: "anchor" }, "▾");
+      else if (place % 20 === 0) {
+        const left = i % perRow === 0 ? { x, style: "text-anchor: start" } : { x: x + cell / 2 };
+        put("text", { ...left, y: y + 11, class: "place" }, `${place < 0 ? "−" : "+"}${Math.abs(place)}`);
+      }
+    }
+    this.strip.replaceChildren(picture);
+  }
+
+  describe() {
+    const { letters } = this.seen;
+    const said = `Sequence of ${letters.length} bases with the score at each.`;
+    if (!this.hint) return said;
+    const { minus35, minus10 } = this.hint;
+    const at = (first) => `${letters.slice(first, first + 6)} at ${first - this.scan.anchor} from the anchor`;
+    return `${said} Nearest to the −35 box: ${at(minus35)}. Nearest to the −10 box: ${at(minus10)}.`;
+  }
+
+  async copy(text, sequence) {
+    try {
+      await navigator.clipboard.writeText(text);
+      this.told.said("Copied.");
+    } catch {
+      getSelection().selectAllChildren(sequence);
+      this.told.said("Selected; copy it with Control and C.");
+    }
+  }
+}
