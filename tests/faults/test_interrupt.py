@@ -82,7 +82,8 @@ def test_pretrain_is_stopped_and_resumed(
 def test_train_is_stopped(promoters_csv: Path, encoder_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "model"
     task = ("training.finetuning", "_FineTuningTask", "training_step")
-    arguments = ("train", promoters_csv, "--out", out, "--encoder", encoder_folder)
+    start = ("--encoder", encoder_folder, "--head", "position")
+    arguments = ("train", promoters_csv, "--out", out, *start)
     done = interrupted(*task, 10, *arguments)
     assert "No model was written" in done.stderr
     assert done.stdout == ""
