@@ -32,7 +32,6 @@ from genomic_ulmfit.inference.scan_job import STRANDS
 from genomic_ulmfit.inference.tracks import Spool, spans_of, write_bigwig
 from genomic_ulmfit.reports.view import render_view
 from genomic_ulmfit.reports.view_files import read_scan
-from genomic_ulmfit.reports.view_genes import Labels
 
 SETTINGS = ScanSettings(window=150, anchor=100, step=2, target=1, mode="dense", precision="fp32")
 THRESHOLD = 4.0
@@ -69,7 +68,7 @@ def main() -> None:
         scan = read_scan(prefix, arguments.genome)
         read = time.monotonic()
         page = folder / "made-up.html"
-        page.write_text(render_view(scan, Labels(arguments.genome)), encoding="utf-8")
+        page.write_text(render_view(scan), encoding="utf-8")
         print(
             f"{genome.n_bases:,} bases, {genome.n_genes:,} genes, {n_calls:,} calls; page of "
             f"{page.stat().st_size / 1e6:.1f} MB, read in {read - begun:.1f} s and made in "

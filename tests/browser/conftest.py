@@ -19,7 +19,6 @@ from genomic_ulmfit.inference.scan_job import STRANDS
 from genomic_ulmfit.inference.tracks import Spool, spans_of, write_bigwig
 from genomic_ulmfit.reports.view import render_view
 from genomic_ulmfit.reports.view_files import read_scan
-from genomic_ulmfit.reports.view_genes import Labels
 
 SETTINGS = ScanSettings(window=50, anchor=35, step=2, target=1, mode="dense", precision="fp32")
 LENGTH = 30_000
@@ -46,8 +45,7 @@ class MadeUp:
         self.calls = self._scan(generator)
         self.page = folder / "page with spaces & more.html"
         read = read_scan(self.prefix, folder / "made-up.gbk")
-        labels = Labels(folder / "made-up.gbk")
-        self.page.write_text(render_view(read, labels), encoding="utf-8")
+        self.page.write_text(render_view(read), encoding="utf-8")
 
     def _write_genome(self, path: Path) -> Genome:
         text = ""

@@ -2,6 +2,7 @@ import gzip
 import os
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -344,8 +345,23 @@ def test_pseudogenes_are_kept_and_names_fall_back(read):
             ("gene", "5..18", '/gene="no_cds"'),
         )
     )
-    names = [gene.name for gene in genome.contigs[0].genes]
-    assert names == ["thrA", "b2", "NP_2", "CDS 4"]
+    genes = genome.contigs[0].genes
+    assert [gene.name for gene in genes] == ["thrA", "b2", "NP_2", "CDS 4"]
+    assert [gene.locus_tag for gene in genes] == ["b1", "b2", "", ""]
+
+
+def test_products_of_genes_over_lines_and_over_the_origin(read):
+    wrapped = ('/product="an ""odd""', 'protein"')
+    text = genbank(
+        ("CDS", "4..18", '/gene="a"', *wrapped),
+        ("CDS", "complement(join(51..60,1..3))", '/locus_tag="t_2"', '/product="thing"'),
+        topology="circular",
+    )
+    genes = {gene.name: gene for gene in read(text).contigs[0].genes}
+    assert genes["a"].product == 'an "odd" protein'
+    assert genes["t_2"].product == "thing"
+    # Names alone do not make one gene another.
+    assert genes["a"] == replace(genes["a"], locus_tag="other", product="")
 
 
 def test_genes_come_in_order_of_start(read):

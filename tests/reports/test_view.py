@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import json
 import math
@@ -21,8 +20,6 @@ from hypothesis.extra import numpy as arrays
 from genomic_ulmfit.dna.alphabet import encode
 from genomic_ulmfit.dna.genome import Contig, Gene, Genome
 from genomic_ulmfit.dna.packing import PackedBases
-from genomic_ulmfit.dna.readers import read_genome
-from genomic_ulmfit.dna.simulate import simulate_genome, write_genbank
 from genomic_ulmfit.inference.scan import ScanSettings, StrandScores
 from genomic_ulmfit.inference.tracks import Spans, spans_of
 from genomic_ulmfit.reports.view import (
@@ -35,7 +32,6 @@ from genomic_ulmfit.reports.view import (
     restore,
 )
 from genomic_ulmfit.reports.view_files import CalledSite, ScanFiles
-from genomic_ulmfit.reports.view_genes import Label, Labels
 
 NAUGHTY = "</script><script>alert(1)</script><img src=x onerror=alert(1)>&\"'"
 
@@ -189,18 +185,11 @@ def made_up(name: str = "ctg") -> ScanFiles:
     )
     genome = Genome(name, (first, second), (name,), simulated=True)
     tracks = {1: {name: spans}, -1: {"bare": spans}}
-    return ScanFiles(Path("x"), summary, genome, Path("x"), calls, tracks)
+    return ScanFiles(Path("x"), summary, genome, calls, tracks)
 
 
-@pytest.fixture
-def bare_labels(tmp_path: Path) -> Labels:
-    path = tmp_path / "bare.fa"
-    path.write_text(">a\nACGT\n")
-    return Labels(path)
-
-
-def test_the_page_holds_everything(bare_labels: Labels) -> None:
-    page = _Page(render_view(made_up(), bare_labels))
+def test_the_page_holds_everything() -> None:
+    page = _Page(render_view(made_up()))
     content = json.loads(page.scripts["content"])
     assert content["contigs"]["name"] == ["ctg", "bare"]
     assert content["contigs"]["length"] == [60, 21]
@@ -225,17 +214,17 @@ def test_the_page_holds_everything(bare_labels: Labels) -> None:
     assert (packed["reverse"][:2] == packed["forward"][:2]).all()
 
 
-def test_nothing_from_files_becomes_markup_or_script(bare_labels: Labels) -> None:
-    plain = _Page(render_view(made_up(), bare_labels))
-    page = _Page(render_view(made_up(NAUGHTY), bare_labels))
+def test_nothing_from_files_becomes_markup_or_script() -> None:
+    plain = _Page(render_view(made_up()))
+    page = _Page(render_view(made_up(NAUGHTY)))
     assert [tag for tag, _ in page.tags] == [tag for tag, _ in plain.tags]
     assert page.scripts[None] == plain.scripts[None]
     assert json.loads(page.scripts["content"])["genes"]["name"] == ["abcA", NAUGHTY]
     assert page.text.count(NAUGHTY) >= 5
 
 
-def test_the_page_asks_for_nothing_from_elsewhere(bare_labels: Labels) -> None:
-    text = render_view(made_up(), bare_labels)
+def test_the_page_asks_for_nothing_from_elsewhere() -> None:
+    text = render_view(made_up())
     page = _Page(text)
     for tag, attributes in page.tags:
         assert "src" not in attributes, tag
@@ -251,49 +240,5 @@ def test_the_page_asks_for_nothing_from_elsewhere(bare_labels: Labels) -> None:
     assert "@import" not in text
 
 
-def test_a_simulated_genome_is_called_so(bare_labels: Labels) -> None:
-    assert "SIMULATED: Promoter scan" in render_view(made_up(), bare_labels)
-
-
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_labels_stand_beside_their_genes(tmp_path: Path, pack) -> None:
-    path = tmp_path / "genome.gbk"
-    write_genbank(simulate_genome(n_genes=4, seed=0), path)
-    text = path.read_text()
-    (contig,) = read_genome(path).contigs
-    # A product over two lines, with quotation marks, goes to the gene at its place only.
-    wrapped = '/product="an ""odd""\n                     protein"\n'
-    first = text.index("/", text.index("     CDS "))
-    labelled = f"{text[:first]}{wrapped}                     {text[first:]}"
-    path.write_bytes(pack(labelled.encode()))
-    (again,) = read_genome(path).contigs
-    assert [(g.start, g.end) for g in again.genes] == [(g.start, g.end) for g in contig.genes]
-    labels = Labels(path)
-    products = [labels.of(again, gene).product for gene in again.genes]
-    assert products[0] == 'an "odd" protein'
-    assert 'an "odd" protein' not in products[1:]
-
-
-def test_labels_of_joined_genes_and_over_the_origin(tmp_path: Path) -> None:
-    path = tmp_path / "plasmid.gbk"
-    feature = '     CDS             {}\n                     /gene="{}"\n' + (
-        '                     /locus_tag="{}"\n'
-    )
-    path.write_text(
-        "LOCUS       P1                        60 bp    DNA     circular BCT 01-JAN-2020\n"
-        "VERSION     P1.1\nFEATURES             Location/Qualifiers\n"
-        + feature.format("complement(join(51..60,1..9))", "wrp", "P_01")
-        + feature.format("join(12..20,22..33)", "two", "P_02")
-        + feature.format("<36..>44", "cut", "P_03")
-        + "ORIGIN\n        1 "
-        + " ".join(["acgtacgtac"] * 6)
-        + "\n//\n"
-    )
-    (contig,) = read_genome(path).contigs
-    labels = Labels(path)
-    assert {gene.name: labels.of(contig, gene).locus_tag for gene in contig.genes} == {
-        "wrp": "P_01",
-        "two": "P_02",
-        "cut": "P_03",
-    }
-    assert labels.of(contig, Gene("other", 0, 5, 1)) == Label()
+def test_a_simulated_genome_is_called_so() -> None:
+    assert "SIMULATED: Promoter scan" in render_view(made_up())

@@ -52,15 +52,13 @@ def view(
     from genomic_ulmfit.inference.scan_job import output_path
     from genomic_ulmfit.reports.view import render_view
     from genomic_ulmfit.reports.view_files import find_scan, read_scan
-    from genomic_ulmfit.reports.view_genes import Labels
 
     prefix = find_scan(scan)
     page = out or output_path(prefix, ".html")
     if page.suffix not in (".html", ".htm") or page.is_dir():
         raise InputError(f"--out: got {page}, but the page is a file whose name ends with .html.")
     require_writable(page.parent)
-    read = read_scan(prefix, genome)
-    write_text(page, render_view(read, Labels(read.genome_path)))
+    write_text(page, render_view(read_scan(prefix, genome)))
     Console(soft_wrap=True, highlight=False, markup=False).print(f"{page}")
     if open_page and not webbrowser.open(page.resolve().as_uri()):
         notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)

@@ -28,6 +28,9 @@ class Gene:
         +1 or -1.
     start_known : bool
         False where the annotation leaves the start codon's place open (a fuzzy 5' end).
+    locus_tag, product : str
+        What else people know it by; empty where the annotation says nothing. They do not make
+        one gene another.
     """
 
     name: str
@@ -35,6 +38,8 @@ class Gene:
     end: int
     strand: int
     start_known: bool = True
+    locus_tag: str = field(default="", compare=False)
+    product: str = field(default="", compare=False)
 
     def __len__(self) -> int:
         return self.end - self.start

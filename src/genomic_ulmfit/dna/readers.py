@@ -312,16 +312,19 @@ def _genes(
             isinstance(fuzzy_end, ExactPosition)
             and feature.qualifiers.get("codon_start", ["1"])[0] == "1"
         )
-        genes.append(Gene(name, start, end, feature.location.strand, start_known))
+        labels = (_qualifier(feature, name) for name in ("locus_tag", "product"))
+        genes.append(Gene(name, start, end, feature.location.strand, start_known, *labels))
     return tuple(sorted(genes, key=lambda gene: (gene.start, gene.end)))
 
 
 def _gene_name(feature: SeqFeature, number: int) -> str:
-    for qualifier in ("gene", "locus_tag", "protein_id"):
-        values = [value for value in feature.qualifiers.get(qualifier, ()) if value]
-        if values:
-            return str(values[0])
-    return f"CDS {number}"
+    found = (_qualifier(feature, name) for name in ("gene", "locus_tag", "protein_id"))
+    return next(filter(None, found), f"CDS {number}")
+
+
+def _qualifier(feature: SeqFeature, name: str) -> str:
+    """Return the first value of a qualifier that says something, else nothing."""
+    return next((str(value) for value in feature.qualifiers.get(name, ()) if value), "")
 
 
 def _span(feature: SeqFeature, length: int, circular: bool) -> tuple[int, int] | str:

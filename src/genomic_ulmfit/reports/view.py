@@ -23,7 +23,6 @@ from genomic_ulmfit.dna.genome import Contig, Gene
 from genomic_ulmfit.dna.packing import pack
 from genomic_ulmfit.inference.tracks import Spans
 from genomic_ulmfit.reports.view_files import CalledSite, ScanFiles
-from genomic_ulmfit.reports.view_genes import Label, Labels
 
 LIMIT = float(np.log(0.9999 / 0.0001))
 """Log-odds, either way, beyond which a track does not go: it has four decimals."""
@@ -150,14 +149,12 @@ def ambiguous_runs(contigs: Sequence[Contig]) -> tuple[list[int], list[int]]:
     return edges[::2].tolist(), edges[1::2].tolist()
 
 
-def render_view(scan: ScanFiles, labels: Labels) -> str:
+def render_view(scan: ScanFiles) -> str:
     """Write a scan as a page that needs nothing else: no server, no network.
 
     Parameters
     ----------
     scan : ScanFiles
-    labels : Labels
-        Locus tags and products of the genome's genes.
 
     Returns
     -------
@@ -195,7 +192,7 @@ def render_view(scan: ScanFiles, labels: Labels) -> str:
             "reverse": [[scores.origin, len(scores.codes)] for scores in binned[-1]],
         },
         "unknown": {"start": starts, "end": ends},
-        "genes": _gene_columns(genes, [labels.of(contigs[n], gene) for n, gene in genes]),
+        "genes": _gene_columns(genes),
         "calls": _call_columns(scan.calls, contigs, genes),
     }
     templates = files("genomic_ulmfit.reports") / "templates"
@@ -229,17 +226,15 @@ def _first_look(scan: ScanFiles) -> dict[str, int]:
     return {"contig": contig, "start": region["start"], "end": region["end"]}
 
 
-def _gene_columns(
-    genes: Sequence[tuple[int, Gene]], labels: Sequence[Label]
-) -> dict[str, list[Any]]:
+def _gene_columns(genes: Sequence[tuple[int, Gene]]) -> dict[str, list[Any]]:
     return {
         "contig": [number for number, _ in genes],
         "start": [gene.start for _, gene in genes],
         "end": [gene.end for _, gene in genes],
         "strand": [gene.strand for _, gene in genes],
         "name": [gene.name for _, gene in genes],
-        "tag": [label.locus_tag for label in labels],
-        "product": [label.product for label in labels],
+        "tag": [gene.locus_tag for _, gene in genes],
+        "product": [gene.product for _, gene in genes],
     }
 
 

@@ -66,8 +66,6 @@ class ScanFiles:
     summary : dict
         Settings and counts.
     genome : Genome
-    genome_path : Path
-        Where it was read from.
     calls : tuple of CalledSite
         In genome order.
     tracks : mapping
@@ -77,7 +75,6 @@ class ScanFiles:
     prefix: Path
     summary: dict[str, Any]
     genome: Genome
-    genome_path: Path
     calls: tuple[CalledSite, ...]
     tracks: Tracks
 
@@ -159,7 +156,7 @@ def read_scan(prefix: Path, genome_path: str | os.PathLike[str] | None = None) -
         strand: _read_track(prefix, word, lengths, summary["notes"])
         for strand, word in STRANDS.items()
     }
-    return ScanFiles(prefix, summary, genome, Path(genome_path), calls, tracks)
+    return ScanFiles(prefix, summary, genome, calls, tracks)
 
 
 def _json(path: Path) -> Any:
