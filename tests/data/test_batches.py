@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genomic_ulmfit.data import batches
 from genomic_ulmfit.data.batches import Batch, ShuffledBatches, TokenizedSequences
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, reverse_complement
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
@@ -66,6 +67,21 @@ def test_in_order_of_length_gives_each_once_shortest_first(sizes: list[int], siz
     assert sorted(seen) == list(range(len(sizes)))
     n_tokens = [len(TOKENIZER.tokenize(codes[row])) for row in seen]
     assert n_tokens == sorted(n_tokens)
+
+
+@given(lengths, st.integers(1, 12), st.integers(1, 200))
+def test_a_long_sequence_does_not_make_many_short_ones_as_long(
+    sizes: list[int], size: int, most: int
+) -> None:
+    codes = random_codes(sizes)
+    seen: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batches, "MOST_BASES", most)
+        for batch in TokenizedSequences.of(codes, TOKENIZER).in_order_of_length(size):
+            check(batch, codes)
+            assert len(batch.rows) == 1 or batch.codes.numel() <= most
+            seen += batch.rows.tolist()
+    assert sorted(seen) == list(range(len(sizes)))
 
 
 @given(lengths, st.integers(1, 12))

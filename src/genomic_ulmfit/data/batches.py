@@ -14,6 +14,10 @@ from torch import Tensor
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, reverse_complement
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
 
+MOST_BASES = 1 << 20
+"""Bases of a batch in order of length, padding included: one long sequence must not make hundreds
+of short ones as long."""
+
 
 class Batch(NamedTuple):
     """Some sequences, padded at the end to the longest of them.
@@ -96,14 +100,21 @@ class TokenizedSequences:
         size : int
             Sequences at a time.
         pad : bool
-            Whether sequences of different lengths may be in one batch.
+            Whether sequences of different lengths may be in one batch. Then a batch ends, too,
+            where it would be padded to more than `MOST_BASES`.
         """
         lengths = np.array([len(codes) for codes in self.codes], dtype=np.intp)
         order = np.argsort(lengths, kind="stable")
         changes = np.flatnonzero(np.diff(lengths[order])) + 1
         for alike in [order] if pad else np.split(order, changes):
-            for start in range(0, len(alike), size):
-                yield self.batch(alike[start : start + size])
+            start = 0
+            while start < len(alike):
+                end = min(start + size, len(alike))
+                # The last one is the longest: all are padded to it.
+                while end - start > 1 and lengths[alike[end - 1]] * (end - start) > MOST_BASES:
+                    end -= 1
+                yield self.batch(alike[start:end])
+                start = end
 
 
 class ShuffledBatches:

@@ -19,7 +19,7 @@ from genomic_ulmfit.data.batches import Batch, TokenizedSequences
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import atomic_path
-from genomic_ulmfit.inference.sequences import Named
+from genomic_ulmfit.inference.sequences import Named, in_chunks
 from genomic_ulmfit.models.awd_lstm import AWDLSTM, State
 from genomic_ulmfit.models.precision import autocast, best_precision
 from genomic_ulmfit.models.pretrained import encoder_folder
@@ -123,7 +123,7 @@ def embed(
     device = next(encoder.parameters()).device
     precision = precision or best_precision()
     encoder.eval()
-    for chunk in _chunks(sequences):
+    for chunk in in_chunks(sequences, CHUNK, CHUNK_BASES):
         for sequence in chunk:
             if len(sequence.codes) < tokenizer.k:
                 raise InputError(
@@ -206,19 +206,6 @@ def _gc(codes: Codes) -> float:
     counts = np.bincount(codes, minlength=AMBIGUOUS + 1)
     known = int(counts[:AMBIGUOUS].sum())
     return float(counts[1:3].sum() / known) if known else float("nan")
-
-
-def _chunks(sequences: Iterable[Named]) -> Iterator[list[Named]]:
-    chunk: list[Named] = []
-    bases = 0
-    for sequence in sequences:
-        if chunk and (len(chunk) == CHUNK or bases + len(sequence.codes) > CHUNK_BASES):
-            yield chunk
-            chunk, bases = [], 0
-        chunk.append(sequence)
-        bases += len(sequence.codes)
-    if chunk:
-        yield chunk
 
 
 def require_vector_file(path: Path) -> None:

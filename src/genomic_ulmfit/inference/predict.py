@@ -9,7 +9,7 @@ from typing import NamedTuple, TextIO
 
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.inference.sequences import Named
+from genomic_ulmfit.inference.sequences import Named, in_chunks
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.precision import best_precision
 from genomic_ulmfit.models.prediction import predict_probabilities
@@ -67,7 +67,7 @@ def predict(
     """
     precision = precision or best_precision()
     shortest = model.config.encoder.tokenizer.k
-    for chunk in _chunks(sequences):
+    for chunk in in_chunks(sequences, CHUNK, CHUNK_BASES):
         for sequence in chunk:
             if len(sequence.codes) < shortest:
                 raise InputError(
@@ -87,19 +87,6 @@ def predict(
                 tuple(row.tolist()),
                 bool((sequence.codes == AMBIGUOUS).any()),
             )
-
-
-def _chunks(sequences: Iterable[Named]) -> Iterator[list[Named]]:
-    chunk: list[Named] = []
-    bases = 0
-    for sequence in sequences:
-        if chunk and (len(chunk) == CHUNK or bases + len(sequence.codes) > CHUNK_BASES):
-            yield chunk
-            chunk, bases = [], 0
-        chunk.append(sequence)
-        bases += len(sequence.codes)
-    if chunk:
-        yield chunk
 
 
 def writer(

@@ -8,7 +8,7 @@ import gzip
 import io
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
@@ -65,6 +65,30 @@ def read_sequences(path: str | Path, *, context: bool = False) -> Iterator[Named
             yield Named(name, place, encode(letters, name=place))
     if number == 0:
         raise InputError(f"{shown}: a header but no sequences. {_FORMATS}")
+
+
+def in_chunks(sequences: Iterable[Named], most: int, most_bases: int) -> Iterator[list[Named]]:
+    """Give sequences in their order, some at a time.
+
+    Parameters
+    ----------
+    sequences : iterable of Named
+        Read only as far as is needed.
+    most : int
+        Sequences at a time.
+    most_bases : int
+        Bases at a time, but for a single sequence.
+    """
+    chunk: list[Named] = []
+    bases = 0
+    for sequence in sequences:
+        if chunk and (len(chunk) == most or bases + len(sequence.codes) > most_bases):
+            yield chunk
+            chunk, bases = [], 0
+        chunk.append(sequence)
+        bases += len(sequence.codes)
+    if chunk:
+        yield chunk
 
 
 def _records(handle: io.TextIOWrapper, shown: str, context: bool) -> Iterator[tuple[str, str]]:
