@@ -15,6 +15,7 @@ from genomic_ulmfit.dna.alphabet import AMBIGUOUS, decode
 from genomic_ulmfit.dna.genome import Contig, Gene, Genome
 from genomic_ulmfit.dna.simulate import write_genbank
 from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.inference import scan_job
 from genomic_ulmfit.inference.scan_job import ScanResult, output_path, scan_genome
 
 from .conftest import ANCHOR, WINDOW, planted
@@ -148,7 +149,21 @@ def test_anchor_and_mode_are_the_models_if_it_tells(
     (folder / "config.json").write_text(json.dumps(config))
     told = run(folder, fasta, tmp_path / "told_scan", anchor=None, mode=None)
     assert told.settings.anchor == ANCHOR
-    assert (middle.settings.mode, told.settings.mode) == ("exact", "dense")
+    assert middle.settings.mode == told.settings.mode == "dense"
+    assert "trained without context" in " ".join(middle.notes)
+    assert "trained without context" not in " ".join(told.notes)
+
+
+def test_a_scan_that_is_stopped_while_it_writes_leaves_nothing(
+    motif_folder: Path, fasta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scan_job, "write_gff3", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run(motif_folder, fasta, tmp_path / "made" / "scan")
+    assert list((tmp_path / "made").iterdir()) == []
 
 
 def test_regions(motif_folder: Path, genbank: Path, tmp_path: Path) -> None:

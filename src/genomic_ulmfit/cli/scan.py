@@ -61,8 +61,9 @@ def scan(
     mode: Annotated[
         str | None,
         typer.Option(
-            help="dense (one pass) or exact (each window by itself; many times slower).",
-            show_default="dense if the model was trained with context",
+            help="dense (one pass) or exact (each window by itself, as predict does; some seventy "
+            "times slower).",
+            show_default="dense",
         ),
     ] = None,
     track: Annotated[str, typer.Option(help="bigwig or bedgraph.")] = "bigwig",
@@ -76,9 +77,9 @@ def scan(
     where it would give 20 calls per million bases (both strands together).
 
     Mode dense reads each strand once, and every window knows what stands
-    around it; mode exact reads each window by itself, as predict does. Dense
-    is the default for a model that was trained with context (see data
-    promoters --context), and only for such a model do both say the same.
+    around it; mode exact reads each window by itself, as predict does. They
+    say the same of a model that was trained with context (see data promoters
+    --context), and nearly the same of others.
 
     Example:
 

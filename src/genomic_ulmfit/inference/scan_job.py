@@ -5,8 +5,8 @@ from __future__ import annotations
 import bisect
 import math
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -133,8 +133,7 @@ def scan_genome(
         Prefix of the files to write.
     window, anchor, step, target, mode, precision
         See `make_settings`. Without `anchor`, the one that the model was trained with is used
-        where its folder tells, else the middle. Without `mode`, it is dense for a model that
-        was trained with context before its windows, and else exact.
+        where its folder tells, else the middle. Without `mode`, it is dense.
     threshold : float, optional
         Least probability of a call; calibrated on background DNA if not given.
     min_distance : int
@@ -172,7 +171,7 @@ def scan_genome(
     if anchor is None:
         anchor = training.get("anchor")
     if mode is None:
-        mode = "dense" if model.config.context else "exact"
+        mode = "dense"
     settings = make_settings(
         model,
         window=window,
@@ -235,75 +234,83 @@ def scan_genome(
                 "window has its anchor there."
             )
         report("Writing", total, total)
+        densest = densest_region(model, intervals, calls, settings)
+        written = [output_path(out, ending) for ending in (".bed", ".gff3", ".json")]
+        spools.enter_context(_removed_if_stopped(written))
         for strand, word in STRANDS.items():
             if tracks[strand].n_bases:
-                write_track(tracks[strand], output_path(out, f".{word}{suffix}"))
+                written.append(output_path(out, f".{word}{suffix}"))
+                write_track(tracks[strand], written[-1])
             else:
                 notes.append(f"No window of the {word} strand has a score; it has no track.")
-    seconds = time.monotonic() - begun
-
-    write_bed(calls, settings, output_path(out, ".bed"))
-    write_gff3(calls, genome.contigs, settings, output_path(out, ".gff3"))
-    densest = densest_region(model, intervals, calls, settings)
-    if calibration is not None and settings.mode == "exact":
-        notes.append(
-            "The threshold is calibrated in dense mode; this model's scores in exact mode may "
-            "run a little higher or lower."
-        )
-    if short:
-        notes.append(
-            f"{len(short):,} of {len(genome.contigs):,} contigs were not scanned: they are shorter "
-            f"than a window of {settings.window} bases."
-        )
-    if counts["not_scored"]:
-        notes.append(
-            f"{counts['not_scored']:,} windows have no score: more than a tenth of their bases "
-            "is ambiguous."
-        )
-    summary = {
-        "genome": {
-            "name": genome.name,
-            "file": Path(genome_path).name,
-            "simulated": genome.simulated,
-            "contigs": len(genome.contigs),
-            "contigs_shorter_than_a_window": len(short),
-            "bases": genome.n_bases,
-            "genes": genome.n_genes,
-        },
-        "model": {
-            "folder": Path(model_folder).name,
-            "sha256": read_config(model_folder)["sha256"],
-            "class": model.config.classes[settings.target],
-        },
-        "settings": {
-            "mode": settings.mode,
-            "window": settings.window,
-            "anchor": settings.anchor,
-            "step": settings.step,
-            "min_distance": min_distance,
-            "precision": settings.precision,
-            "regions": None if regions is None else Path(regions).name,
-        },
-        "threshold": _threshold_summary(least, calibration),
-        "bases_scanned": total,
-        "windows": counts,
-        "calls": {
-            "all": len(calls),
-            "plus": sum(call.strand > 0 for call in calls),
-            "minus": sum(call.strand < 0 for call in calls),
-            "per_mbp": len(calls) / total * 1e6,
-        },
-        "densest_region": {
-            "contig": densest.contig.name,
-            "start": densest.start,
-            "end": densest.end,
-            "calls": len(densest.calls),
-        },
-        "seconds": seconds,
-        "bases_per_second": total / seconds,
-        "notes": notes,
-    }
-    write_json(output_path(out, ".json"), summary)
+        seconds = time.monotonic() - begun
+        write_bed(calls, settings, written[0])
+        write_gff3(calls, genome.contigs, settings, written[1])
+        if calibration is not None and settings.mode == "exact":
+            notes.append(
+                "The threshold is calibrated in dense mode; this model's scores in exact mode may "
+                "run a little higher or lower."
+            )
+        if settings.mode == "dense" and not model.config.context:
+            notes.append(
+                "The model was trained without context and here knows what stands around a "
+                "window: its scores differ somewhat from those of predict. --mode exact gives "
+                "the same, but takes some seventy times as long."
+            )
+        if short:
+            notes.append(
+                f"{len(short):,} of {len(genome.contigs):,} contigs were not scanned: they are "
+                f"shorter than a window of {settings.window} bases."
+            )
+        if counts["not_scored"]:
+            notes.append(
+                f"{counts['not_scored']:,} windows have no score: more than a tenth of their bases "
+                "is ambiguous."
+            )
+        summary = {
+            "genome": {
+                "name": genome.name,
+                "file": Path(genome_path).name,
+                "simulated": genome.simulated,
+                "contigs": len(genome.contigs),
+                "contigs_shorter_than_a_window": len(short),
+                "bases": genome.n_bases,
+                "genes": genome.n_genes,
+            },
+            "model": {
+                "folder": Path(model_folder).name,
+                "sha256": read_config(model_folder)["sha256"],
+                "class": model.config.classes[settings.target],
+            },
+            "settings": {
+                "mode": settings.mode,
+                "window": settings.window,
+                "anchor": settings.anchor,
+                "step": settings.step,
+                "min_distance": min_distance,
+                "precision": settings.precision,
+                "regions": None if regions is None else Path(regions).name,
+            },
+            "threshold": _threshold_summary(least, calibration),
+            "bases_scanned": total,
+            "windows": counts,
+            "calls": {
+                "all": len(calls),
+                "plus": sum(call.strand > 0 for call in calls),
+                "minus": sum(call.strand < 0 for call in calls),
+                "per_mbp": len(calls) / total * 1e6,
+            },
+            "densest_region": {
+                "contig": densest.contig.name,
+                "start": densest.start,
+                "end": densest.end,
+                "calls": len(densest.calls),
+            },
+            "seconds": seconds,
+            "bases_per_second": total / seconds,
+            "notes": notes,
+        }
+        write_json(written[2], summary)
     return ScanResult(genome, settings, least, tuple(calls), densest, summary, tuple(notes))
 
 
@@ -405,6 +412,17 @@ def densest_region(
         if call.contig is shown.contig and shown.start <= call.anchor < shown.end
     )
     return Region(*shown, strands, inside_shown)
+
+
+@contextmanager
+def _removed_if_stopped(paths: list[Path]) -> Iterator[None]:
+    """Leave no part of a scan behind: tracks and calls without a summary look like a whole one."""
+    try:
+        yield
+    except BaseException:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        raise
 
 
 class _Caller:
