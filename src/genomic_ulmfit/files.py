@@ -1,17 +1,22 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one, and reading small ones whole."""
 
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from genomic_ulmfit.errors import InputError
+
+GZIP = b"\x1f\x8b"
+"""How gzipped data begins."""
 
 
 @contextlib.contextmanager
@@ -77,6 +82,35 @@ def require_writable(folder: str | os.PathLike[str]) -> None:
         raise InputError(f"--out: {nearest} is not a folder; name another one to write to.")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise InputError(f"--out: no permission to write to {nearest}; name another folder.")
+
+
+def read_text(path: str | os.PathLike[str], kind: str) -> str:
+    """Return the text of a file, plain or gzipped.
+
+    Parameters
+    ----------
+    path : path-like
+    kind : str
+        What the file should be, for error messages: "BED file".
+
+    Raises
+    ------
+    InputError
+        If the file is missing, a folder, damaged or no text.
+    """
+    try:
+        raw = Path(path).read_bytes()
+        return (gzip.decompress(raw) if raw.startswith(GZIP) else raw).decode("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file. Check the path.") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: this is a folder; give one {kind}.") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(
+            f"{path}: the gzip file is truncated or damaged ({error}). Copy it again."
+        ) from error
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a text file. Give one {kind}.") from None
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

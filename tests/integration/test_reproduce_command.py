@@ -220,6 +220,25 @@ def test_run_again_it_does_only_what_is_missing_and_finds_the_same(
     assert without_times(after["rows"]) == without_times(before["rows"])
 
 
+def test_one_protocol_alone(
+    study: tuple[Any, Path],
+    command: Callable,
+    genome_file: Path,
+    ensemble: Path,
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(study[1], out)
+    arguments = ("--genome", genome_file, "--out", out, "--preset", "tiny", "--seeds", 1)
+    ran = command("reproduce", *arguments, "--ensemble", ensemble, "--protocol", "seed")
+    assert ran.code == 0, ran.stderr
+    results = results_of(out)
+    assert {row["protocol"] for row in results["rows"]} == {"seed"}
+    assert set(results["leakage"]) == {"seed"}
+    expected = [row for row in results_of(study[1])["rows"] if row["protocol"] == "seed"]
+    assert results["rows"] == expected
+
+
 @pytest.mark.parametrize("change", ["preset", "genome", "encoders", "quick"])
 def test_a_folder_with_another_study_is_refused(
     study: tuple[Any, Path],
@@ -339,6 +358,8 @@ def test_mistakes(command: Callable, genome_file: Path, ensemble: Path, tmp_path
         (("--genome", genome_file, "--simulated"), "--simulated"),
         (("--genome", genome_file, "--preset", "huge"), "preset: got 'huge'"),
         (("--genome", genome_file, "--seeds", 0), "--seeds"),
+        (("--genome", genome_file, "--protocol", "loose"), "--protocol: got 'loose'"),
+        (("--genome", genome_file, "--protocol", "seed", "--quick"), "--protocol seed"),
         (("--genome", genome_file, "--seed", -1), "--seed"),
         (("--genome", genome_file, "--ensemble", "absent"), "absent: no such model folder"),
         (("--genome", genome_file, "--ensemble", ensemble), "has not the size of preset small"),

@@ -62,6 +62,10 @@ def evaluate(
             "" if low is None else f"{low:.4f} to {high:.4f}",
         )
     console.print(scores)
+    console.print(
+        "brier: mean squared distance between probability and truth; ece: mean distance between "
+        "predicted and observed share, over bins of probability. Both are 0 at best.\n"
+    )
 
     console.print("Confusion matrix: rows are true, columns predicted")
     confusion = Table()

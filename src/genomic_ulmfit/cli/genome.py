@@ -57,7 +57,7 @@ def genome(
     notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     failures: list[str] = []
     wanted = list(dict.fromkeys(accessions))
-    typer.echo("path\tbases\tcds\tsha256")
+    header = "path\tbases\tcds\tsha256"
     for accession in wanted:
         try:
             path = fetch_genome(accession, out, base_url=base_url, timeout=timeout, retries=retries)
@@ -65,6 +65,9 @@ def genome(
         except InputError as error:
             failures.append(str(error))
             continue
+        if header:
+            typer.echo(header)
+            header = ""
         typer.echo(f"{path}\t{content.n_bases}\t{content.n_genes}\t{file_sha256(path)}")
         for note in content.notes:
             notes.print(f"{path}: {note}", style="dim")

@@ -43,9 +43,9 @@ def models(
         typer.echo(json.dumps([encoder.to_dict() for encoder in encoders], indent=2))
         return
     table = Table()
-    table.add_column("name")
-    table.add_column("read")
-    table.add_column("preset")
+    table.add_column("name", no_wrap=True)
+    table.add_column("read", overflow="fold")
+    table.add_column("preset", no_wrap=True)
     for column in ("parameters", "bits per base", "on E. coli", "MB"):
         table.add_column(column, justify="right")
     for encoder in encoders:

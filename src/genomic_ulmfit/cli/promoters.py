@@ -67,7 +67,10 @@ def promoters(
     ] = None,
     tss: Annotated[
         Path | None,
-        typer.Option(help="BED of transcription start sites with strands, for --framing tss."),
+        typer.Option(
+            help="BED of transcription start sites (six columns, one base each, with strands) for "
+            "--framing tss, such as a database of mapped promoters exports."
+        ),
     ] = None,
     negatives: Annotated[
         NegativeKind | None,
@@ -107,14 +110,15 @@ def promoters(
 
     Writes a CSV with the columns id, sequence, label, contig,
     contig_length, start, end (0-based, half-open), strand, gene, framing,
-    anchor (bases from a window's first to the start codon or TSS), before and
-    after (with --context), split (train, valid or test) and cluster. Prints how many sequences of
-    each class are in each split, and how many held-out ones share a 15-mer
-    (either strand) or a position with train: none under the protocol
-    strict, which puts whole homology clusters to one side; many under the
-    protocol seed, printed for comparison, which draws test and validation
-    from a maximal independent set and leaves their homologues in train. The
-    seed's protocol is for windows at gene starts.
+    anchor (bases from a window's first to the start codon or TSS), before
+    and after (with --context), split (train, valid or test) and cluster.
+    Prints how many sequences of each class are in each split, and how many
+    held-out ones share a 15-mer (either strand) or a position with train:
+    none under the protocol strict, which puts whole homology clusters to
+    one side; many under the protocol seed, printed for comparison, which
+    draws test and validation from a maximal independent set and leaves
+    their homologues in train. The seed's protocol is for windows at gene
+    starts.
     """
     from rich.console import Console
 

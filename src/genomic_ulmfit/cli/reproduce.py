@@ -24,6 +24,13 @@ def reproduce(
         int | None, typer.Option(help="How many seeds.", show_default="3; 1 with --quick")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The first of them.")] = 0,
+    protocol: Annotated[
+        str,
+        typer.Option(
+            help="strict (no homologues of test sequences in training), seed (the seed's split, "
+            "which leaks) or both."
+        ),
+    ] = "both",
     quick: Annotated[
         bool,
         typer.Option(
@@ -102,6 +109,7 @@ def reproduce(
             preset=preset,
             n_seeds=seeds,
             first_seed=seed,
+            protocol=protocol,
             quick=quick,
             pretrain=pretrain,
             ensemble=ensemble,

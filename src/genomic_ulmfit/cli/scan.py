@@ -72,9 +72,10 @@ def scan(
     """Score every window of both strands of a genome and call promoters.
 
     Windows are named by their anchor: the base at which the site lies that
-    the model was trained to find (train remembers it). Without --threshold, made-up DNA with the
-    genome's own dinucleotides is scanned first, and the threshold is set
-    where it would give 20 calls per million bases (both strands together).
+    the model was trained to find (train remembers it). Without --threshold,
+    made-up DNA with the genome's own dinucleotides is scanned first, and the
+    threshold is set where it would give 20 calls per million bases (both
+    strands together).
 
     Mode dense reads each strand once, and every window knows what stands
     around it; mode exact reads each window by itself, as predict does. They

@@ -15,8 +15,8 @@ def simulate(
 ) -> None:
     """Make up an annotated bacterial-like genome with known truth.
 
-    Genes on both strands with the codon usage of E. coli, operons, Shine-Dalgarno
-    sites, −35 and −10 boxes as degenerate as real ones, and a
+    Genes on both strands with the codon usage of E. coli, operons,
+    Shine-Dalgarno sites, −35 and −10 boxes as degenerate as real ones, and a
     known transcription start site (TSS) for each operon, on a circular
     contig.
 

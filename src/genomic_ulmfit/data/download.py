@@ -390,8 +390,8 @@ def _unavailable(
     return NcbiUnavailable(
         f"{accession}: NCBI ({server.host(accession)}) could not be reached or gave no usable "
         f"answer in {times}: {server.without_key(problem)}. Check the network and try again "
-        "later, or work with a local file: download the GenBank file in a browser and give its "
-        "path instead."
+        "later, or download the GenBank file in a browser: every command that reads a genome takes "
+        "the path of a file."
     )
 
 

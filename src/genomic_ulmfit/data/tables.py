@@ -19,7 +19,7 @@ from Bio.SeqIO.FastaIO import SimpleFastaParser
 from genomic_ulmfit.data.splits import SPLITS
 from genomic_ulmfit.dna.alphabet import decode, encode
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import atomic_path
+from genomic_ulmfit.files import GZIP, atomic_path
 
 MIN_ROWS = 8
 MIN_CLASS_SIZE = 2
@@ -28,7 +28,6 @@ _FORMATS = (
     "Allowed are CSV or TSV with columns sequence and label (optional: id, split), or FASTA "
     "with '>id label=...' lines, plain or gzipped."
 )
-_GZIP = b"\x1f\x8b"
 _INTEGER = r"-?(?:0|[1-9][0-9]{0,17})"
 
 
@@ -122,7 +121,7 @@ def _read_text(path: Path) -> str:
         raise InputError(f"{path}: there is no such file. Check the path.") from None
     except IsADirectoryError:
         raise InputError(f"{path}: this is a folder; give one file. {_FORMATS}") from None
-    if raw.startswith(_GZIP):
+    if raw.startswith(GZIP):
         try:
             raw = gzip.decompress(raw)
         except (EOFError, OSError, zlib.error) as error:

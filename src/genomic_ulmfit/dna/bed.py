@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import os
-import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
 from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.files import read_text
 
-_GZIP = b"\x1f\x8b"
 _NOT_DATA = ("#", "track", "browser")
 
 
@@ -72,7 +69,7 @@ def read_bed(path: str | os.PathLike[str]) -> Bed:
     """
     lines: list[BedLine] = []
     comment: tuple[str, ...] = ()
-    for number, line in enumerate(_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_text(path, "BED file").splitlines(), start=1):
         if not line.strip():
             continue
         if line.startswith(_NOT_DATA) and not _is_interval(_fields(line)):
@@ -101,21 +98,3 @@ def _is_interval(fields: tuple[str, ...]) -> bool:
         and fields[2].isdecimal()
         and int(fields[1]) <= int(fields[2])
     )
-
-
-def _text(path: str | os.PathLike[str]) -> str:
-    try:
-        raw = Path(path).read_bytes()
-        if raw.startswith(_GZIP):
-            raw = gzip.decompress(raw)
-        return raw.decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file. Check the path.") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: this is a folder; give one BED file.") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(
-            f"{path}: the gzip file is truncated or damaged ({error}). Copy it again."
-        ) from error
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file. Give a BED file.") from None

@@ -27,12 +27,12 @@ from Bio.SeqRecord import SeqRecord
 from genomic_ulmfit.dna.alphabet import encode
 from genomic_ulmfit.dna.genome import Contig, Gene, Genome
 from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.files import GZIP
 
 # How `genomic_ulmfit.dna.simulate` marks what it writes, so that nobody takes it for biology.
 SIMULATED_KEYWORD = "genomic-ulmfit simulated genome"
 TSS_NOTE = "transcription start site"
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _UTF8_MARK = b"\xef\xbb\xbf"
 _HEAD = 1 << 16
 _SEQUENCE_SUFFIXES = frozenset(
@@ -120,7 +120,7 @@ def _open(path: str | os.PathLike[str]) -> Iterator[tuple[_Format, io.TextIOWrap
         with contextlib.ExitStack() as stack:
             raw: io.BufferedReader = io.BufferedReader(io.FileIO(path), _HEAD)
             stack.enter_context(raw)
-            if raw.peek(2)[:2] == _GZIP_MAGIC:
+            if raw.peek(2)[:2] == GZIP:
                 unzipped = stack.enter_context(gzip.GzipFile(fileobj=raw))
                 raw = io.BufferedReader(unzipped, _HEAD)
                 stack.enter_context(raw)

@@ -18,7 +18,7 @@ from torch import Tensor
 from genomic_ulmfit.data.batches import Batch, TokenizedSequences
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import atomic_path
+from genomic_ulmfit.files import GZIP, atomic_path
 from genomic_ulmfit.inference.sequences import Named, in_chunks
 from genomic_ulmfit.models.awd_lstm import AWDLSTM, State
 from genomic_ulmfit.models.precision import autocast, best_precision
@@ -378,7 +378,7 @@ def labels_of(path: str | Path, rows: npt.NDArray[np.intp]) -> list[str] | None:
     if not path.is_file():
         return None  # Standard input or a named pipe.
     with open(path, "rb") as binary:
-        zipped = binary.read(2) == b"\x1f\x8b"
+        zipped = binary.read(2) == GZIP
     opened: Any = gzip.open if zipped else open
     with opened(path, "rt", encoding="utf-8-sig", newline=None) as handle:
         header = next(line for line in handle if line.strip())

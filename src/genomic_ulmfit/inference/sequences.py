@@ -14,8 +14,8 @@ from typing import IO, NamedTuple, cast
 
 from genomic_ulmfit.dna.alphabet import Codes, encode
 from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.files import GZIP
 
-_GZIP = b"\x1f\x8b"
 _FORMATS = (
     "Allowed are FASTA, and CSV or TSV with a column sequence (optional: id), plain or gzipped."
 )
@@ -159,7 +159,7 @@ def _open(path: str | Path, shown: str) -> Iterator[io.TextIOWrapper]:
             if str(path) != "-":
                 source = stack.enter_context(open(path, "rb"))
             stream: IO[bytes] = source
-            if source.peek(2)[:2] == _GZIP:
+            if source.peek(2)[:2] == GZIP:
                 stream = cast("IO[bytes]", stack.enter_context(gzip.GzipFile(fileobj=source)))
             # newline=None turns every kind of line end into \n.
             yield stack.enter_context(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=None))

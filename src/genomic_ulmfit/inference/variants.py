@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,10 +12,10 @@ import numpy as np
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, decode, encode, reverse_complement
 from genomic_ulmfit.dna.genome import Contig
 from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.files import read_text
 from genomic_ulmfit.inference.targets import probability, sequence_log_odds
 from genomic_ulmfit.models.classifier import Classifier
 
-_GZIP = b"\x1f\x8b"
 _LETTERS = re.compile(r"[ACGTacgt]+")
 _COLUMNS = ("contig", "position", "ref", "alt")
 
@@ -118,9 +116,13 @@ def read_variants(path: str | Path) -> tuple[list[Variant], list[str]]:
     InputError
         If the file is missing, empty, damaged or of another format, or a line cannot be used.
     """
+    try:
+        text = read_text(path, "VCF or TSV file")
+    except InputError as error:
+        raise InputError(f"--variants: {error}") from None
     lines = [
         (number, line)
-        for number, line in enumerate(_text(path).splitlines(), start=1)
+        for number, line in enumerate(text.splitlines(), start=1)
         if line.strip() and not line.startswith("##")
     ]
     if not lines:
@@ -412,21 +414,3 @@ EFFECT_COLUMNS = (
     "unknown_bases",
 )
 """Of the table of variants."""
-
-
-def _text(path: str | Path) -> str:
-    try:
-        raw = Path(path).read_bytes()
-        if raw.startswith(_GZIP):
-            raw = gzip.decompress(raw)
-        return raw.decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"--variants: {path}: there is no such file. Check the path.") from None
-    except IsADirectoryError:
-        raise InputError(f"--variants: {path} is a folder; give one VCF or TSV file.") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(
-            f"--variants: {path}: the gzip file is truncated or damaged ({error}). Copy it again."
-        ) from error
-    except UnicodeDecodeError:
-        raise InputError(f"--variants: {path} is not a text file. Give VCF or TSV.") from None

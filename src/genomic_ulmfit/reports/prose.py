@@ -221,7 +221,7 @@ def machine_sentence(results: StudyResults) -> str:
         f"{machine['precision']}, preset {results['preset']}"
         f"{', quick' if results['quick'] else ''}, seeds "
         f"{', '.join(str(seed) for seed in results['seeds'])}; {machine['cpu']}, "
-        f"{machine['cores']} cores; {results['created']}."
+        f"{machine['cores']} core{'' if machine['cores'] == 1 else 's'}; {results['created']}."
     )
 
 

@@ -96,8 +96,9 @@ def find_scan(place: str | os.PathLike[str]) -> Path:
     if not place.is_dir():
         if not output_path(place, ".json").is_file():
             raise InputError(
-                f"{place}: there is no scan of this name, as {place}.json does not exist. Give "
-                "what scan was given as --out, or the folder it wrote to."
+                f"{place}: there is no scan of this name, as {place}.json does not exist; a scan "
+                "that still runs writes it at its end. Give what scan was given as --out, or the "
+                "folder it wrote to."
             )
         return place
     found = [

@@ -61,6 +61,7 @@ def reproduce(
     preset: str = "small",
     n_seeds: int | None = None,
     first_seed: int = 0,
+    protocol: str = "both",
     quick: bool = False,
     pretrain: bool = False,
     ensemble: str | Path | None = None,
@@ -82,6 +83,7 @@ def reproduce(
         Each seed gives another split, other negatives and other trainings. 3 if not given, 1
         if `quick`.
     first_seed : int
+    protocol : {"both", "strict", "seed"}
     quick : bool
         Strict protocol only, without the seed's head, and pretrained networks train their head
         alone.
@@ -111,6 +113,14 @@ def reproduce(
         n_seeds = 1 if quick else 3
     if n_seeds < 1:
         raise InputError(f"--seeds: got {n_seeds}, allowed is 1 or more.")
+    if protocol not in ("both", *PROTOCOLS):
+        raise InputError(
+            f"--protocol: got {protocol!r}, allowed are both, {' and '.join(PROTOCOLS)}."
+        )
+    if quick and protocol == "seed":
+        raise InputError(
+            "--protocol seed: --quick looks at the strict protocol alone; leave one of them out."
+        )
     seeds = list(range(first_seed, first_seed + n_seeds))
     genome = read_genome(source.path)
     genome.require_genes()
@@ -143,7 +153,7 @@ def reproduce(
         )
     if "ensemble" not in encoders:
         say(f"no ensemble rows: no ensemble encoder of preset {preset} is at hand (--ensemble)")
-    protocols = ["strict"] if quick else list(PROTOCOLS)
+    protocols = ["strict"] if quick else [protocol] if protocol in PROTOCOLS else list(PROTOCOLS)
     models = [
         model
         for model in (*BASELINES, *NETWORKS)
@@ -220,7 +230,7 @@ def reproduce(
         ],
         "notes": [
             *genome.notes,
-            *tables.of("strict", seeds[0]).attrs["notes"],
+            *tables.of(protocols[0], seeds[0]).attrs["notes"],
             "Each seed draws its own split, negatives, weights and batches; a language model is "
             "trained once and is the same for all.",
         ],
