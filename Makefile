@@ -21,7 +21,7 @@ $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install Python 3.11 or newer, or name yours: make PYTHON=python3.12"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
-# constraints.txt keeps PyTorch on its CPU build; on a GPU machine, install with pip install . instead.
+# constraints.txt fixes the version of PyTorch that all this was tested with; its CPU build is enough.
 $(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
