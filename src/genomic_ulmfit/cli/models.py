@@ -44,7 +44,7 @@ def models(
         return
     table = Table()
     table.add_column("name", no_wrap=True)
-    table.add_column("read", overflow="fold")
+    table.add_column("read", no_wrap=True)
     table.add_column("preset", no_wrap=True)
     for column in ("parameters", "bits per base", "on E. coli", "MB"):
         table.add_column(column, justify="right")
@@ -53,7 +53,7 @@ def models(
         read = genomes[0]["name"] if len(genomes) == 1 else f"{len(genomes):,} genomes"
         table.add_row(
             encoder.name,
-            f"{read}, {encoder.n_bases / 1e6:.1f} Mbp",
+            f"{read}\n{encoder.n_bases / 1e6:.1f} Mbp",
             encoder.training["preset"],
             f"{encoder.n_parameters / 1e6:.1f} M",
             f"{encoder.bits_per_base():.4f}",

@@ -21,7 +21,7 @@ from genomic_ulmfit.models.store import CARD, CONFIG, WEIGHTS, read_config
 
 FOLDER = Path(__file__).parent
 
-DEFAULT = "e-coli"
+DEFAULT = "bacteria"
 """The encoder that a classifier starts from where the user names none."""
 
 REFERENCE = "NC_000913.3"
