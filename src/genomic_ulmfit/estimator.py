@@ -35,7 +35,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
     encoder : path-like, "auto" or None
         Pretrained language model to start from: the name of one that comes with this package
         (``genomic-ulmfit models``), or a folder written by ``genomic-ulmfit pretrain``; None
-        trains from random weights. "auto" is "e-coli", or None where `preset` is given.
+        trains from random weights. "auto" is "bacteria", or None where `preset` is given.
     head : {"auto", "position", "pooling", "probe"}
         "auto" follows the number of labels; "position" (sequences of one length) and "pooling"
         (any lengths) fine-tune a network with that head; "probe" fits a linear probe alone.
@@ -61,7 +61,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
     Examples
     --------
     >>> from genomic_ulmfit import SequenceClassifier
-    >>> model = SequenceClassifier(encoder="e-coli")
+    >>> model = SequenceClassifier(encoder="bacteria")
     >>> model.fit(sequences, labels).predict_proba(others)  # doctest: +SKIP
     """
 

@@ -334,7 +334,7 @@ def test_lasting_trouble_ends_in_one_clear_error(
         fetch_genome("NC_000913.3", tmp_path / "out", base_url=ncbi.url, retries=2)
     message = str(caught.value)
     assert message.startswith("NC_000913.3: NCBI (http://127.0.0.1")
-    assert "local file" in message
+    assert "the path of a file" in message
     assert ncbi.times_asked(EFETCH) == 3
     assert files_below(tmp_path) == []
     assert [p.name for p in (tmp_path / "cache" / "genomes").iterdir()] == []

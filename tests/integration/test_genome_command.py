@@ -134,7 +134,7 @@ def test_cache_works_offline_and_the_rest_says_so(
     assert [row["path"] for row in rows(again.stdout)] == [f"{RECORD}.gbk.gz"]
     assert "U00096.3: NCBI" in again.stderr
     assert "could not be reached" in again.stderr
-    assert "local file" in again.stderr
+    assert "the path of a file" in again.stderr
     assert "Traceback" not in again.stderr
 
 

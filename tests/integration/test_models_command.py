@@ -45,4 +45,4 @@ def test_a_name_that_is_none(command: Callable) -> None:
 def test_help_teaches_by_example(command: Callable) -> None:
     ran = command("models", "--help")
     assert ran.code == 0
-    assert "genomic-ulmfit train promoters.csv --encoder e-coli --out model" in ran.stdout
+    assert "genomic-ulmfit train promoters.csv --encoder bacteria --out model" in ran.stdout

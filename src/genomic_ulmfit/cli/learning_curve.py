@@ -24,7 +24,7 @@ def learning_curve(
         list[str] | None,
         typer.Option(
             help="Language model to start from, by name or folder; repeat the option for more.",
-            show_default="e-coli",
+            show_default="bacteria",
         ),
     ] = None,
     sizes: Annotated[
@@ -53,7 +53,7 @@ def learning_curve(
     Example:
 
       genomic-ulmfit learning-curve promoters.csv --encoder e-coli
-      --encoder e-coli --out curve
+      --encoder bacteria --out curve
 
     Writes results.json, table.md, figures/ and report.html into --out, and the
     encoders' hidden states into features/, which may be deleted.

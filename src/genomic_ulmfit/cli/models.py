@@ -23,7 +23,7 @@ def models(
 
     Start a classifier from one, or train one further on your genomes:
 
-      genomic-ulmfit train promoters.csv --encoder e-coli --out model
+      genomic-ulmfit train promoters.csv --encoder bacteria --out model
 
       genomic-ulmfit pretrain genome.gbk --from e-coli --out encoder
     """

@@ -23,7 +23,7 @@ def train(
         typer.Option(
             help="Language model to start from: the name of a shipped one (see genomic-ulmfit "
             "models), a folder, or none.",
-            show_default="e-coli; none with --preset",
+            show_default="bacteria; none with --preset",
         ),
     ] = "auto",
     head: Annotated[
@@ -57,7 +57,7 @@ def train(
     valid are watched, rows marked test are left for `genomic-ulmfit
     evaluate`. Without one, every row is learnt from.
 
-    Training starts from a language model of the E. coli genome that comes
+    Training starts from a language model of 46 bacterial genomes that comes
     with this program, unless --encoder names another.
 
     Examples:
