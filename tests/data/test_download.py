@@ -407,7 +407,8 @@ def test_server_that_falls_silent(ncbi: FakeNcbi, tmp_path: Path) -> None:
 def test_offline(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    with pytest.raises(NcbiUnavailable, match=r"could not be reached.*connection failed.*local"):
+    message = r"could not be reached.*connection failed.*path of a file"
+    with pytest.raises(NcbiUnavailable, match=message):
         fetch_genome("NC_000913.3", tmp_path, base_url=f"http://127.0.0.1:{port}", retries=1)
 
 
