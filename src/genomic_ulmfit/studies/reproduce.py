@@ -43,6 +43,8 @@ COMPARED = (
     ("ensemble", "naive"),
     ("ensemble", "onehot_lr"),
     ("ensemble", "cnn"),
+    ("ensemble", "ensemble_seed_head"),
+    ("ensemble_seed_head", "e_coli_seed_head"),
     ("e_coli", "naive"),
     ("e_coli", "onehot_lr"),
     ("e_coli", "cnn"),
