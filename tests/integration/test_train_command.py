@@ -80,6 +80,7 @@ def test_few_labels_are_fitted_with_a_probe(
     ran = command("train", promoters_csv, "--out", out, "--encoder", encoder_folder)
     assert ran.code == 0, ran.stderr
     assert "a linear probe of the frozen encoder; accuracy on validation rows" in ran.stdout
+    assert "few to train a network on" not in ran.stderr
     assert load_classifier(out).config.head == "probe"
     training = read_config(out)["training"]
     assert training["curve"] == []
@@ -169,6 +170,7 @@ def test_without_an_encoder_with_many_classes_and_lengths_and_no_split(
     out = tmp_path / "model"
     ran = command("train", table, "--out", out, "--preset", "tiny", "--epochs", 1)
     assert ran.code == 0, ran.stderr
+    assert "24 sequences are few to train a network on" in ran.stderr
     model = load_classifier(out)
     assert model.config.classes == ("a", "b", "c")
     assert model.config.head == "pooling"

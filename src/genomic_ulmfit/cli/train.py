@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+FEW_FOR_A_NETWORK = 400
+"""Labelled sequences. With fewer a linear probe does better (docs/few-labels.md)."""
+
 
 def train(
     table: Annotated[
@@ -94,3 +97,9 @@ def train(
     watched = "" if accuracy is None else f"; accuracy on validation rows {accuracy:.4f}"
     console.print(f"{training['n_train']:,} sequences, {training['trained']}{watched}")
     console.print(f"written to {out}")
+    if training["n_train"] < FEW_FOR_A_NETWORK and training["recipe"]["probe"] is None:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(
+            f"[bold]Note:[/] {training['n_train']:,} sequences are few to train a network on: it "
+            "may have learnt them by heart, so keep some for a test. From sequences of one length "
+            "and a pretrained encoder a linear probe learns more (--head auto)."
+        )
