@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from typing import Annotated, Any
 
@@ -99,10 +98,6 @@ def _root(
 
 def main() -> None:
     """Run the command line; a user's mistake ends in one message and exit code 2."""
-    # By default, threads that wait for each other spin for milliseconds. Where something else
-    # takes one core, the steps of an LSTM then become ten times slower. To be set before PyTorch
-    # loads its OpenMP, which is GNU's on Linux; others ignore it.
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         app()
     except InputError as error:
