@@ -25,10 +25,10 @@ def chosen(step: int, anchor: int = 3) -> ScanSettings:
 
 
 def windows(length: int, circular: bool, strand: int, by: ScanSettings) -> StrandScores:
-    """Every window of a strand; each score tells its anchor."""
+    """Every window of a strand, on the grid of `scan`; each score tells its anchor."""
     starts = np.arange(0, length if circular else length - by.window + 1, by.step)
-    anchors = (starts + by.anchor) % length
-    anchors = np.sort(anchors if strand > 0 else length - 1 - anchors)
+    offset = by.anchor if strand > 0 else by.window - 1 - by.anchor
+    anchors = np.sort((starts + offset) % length)
     return StrandScores(anchors, (anchors / length).astype(np.float32))
 
 

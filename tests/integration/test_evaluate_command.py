@@ -63,7 +63,7 @@ def test_tables_for_people(command: Callable, classifier_folder: Path, promoters
     assert ran.code == 0, ran.stderr
     for name in METRICS:
         assert any(f"│ {name} " in line for line in ran.stdout.splitlines()), name
-    for title in ("44 sequences", "Confusion matrix", "Calibration", "95 % interval"):
+    for title in ("44 sequences of split test", "Confusion matrix", "Calibration", "95 % interval"):
         assert title in " ".join(ran.stdout.split())
 
 

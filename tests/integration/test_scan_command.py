@@ -112,6 +112,24 @@ def test_calibration_and_its_statement(
     assert Path(f"{out}.plus.bedgraph").read_text().startswith("SIM_0\t")
 
 
+@pytest.mark.parametrize("length", [300, 301])
+@pytest.mark.parametrize("step", [1, 2, 7])
+def test_round_a_circle_of_any_length(
+    command: Callable, classifier_folder: Path, tmp_path: Path, length: int, step: int
+) -> None:
+    path = tmp_path / "plasmid.fa"
+    bases = np.random.default_rng(length).choice(list("ACGT"), length)
+    path.write_text(f">plasmid\n{''.join(bases)}\n")
+    out = tmp_path / "scan"
+    arguments = ("--circular", "--step", step, "--threshold", 1 - 1e-9)
+    ran = command("scan", classifier_folder, path, "--out", out, *arguments)
+    assert ran.code == 0, ran.stderr
+    assert "no window reaches the threshold" in ran.stderr
+    for strand in ("plus", "minus"):
+        track = pybigtools.open(f"{out}.{strand}.bw")
+        assert track.info()["summary"]["basesCovered"] >= length - step
+
+
 def test_no_contig_is_long_enough(
     command: Callable, classifier_folder: Path, tmp_path: Path
 ) -> None:

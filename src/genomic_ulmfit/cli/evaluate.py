@@ -38,9 +38,10 @@ def evaluate(
     from rich.table import Table
 
     from genomic_ulmfit.evaluation.metrics import METRICS
-    from genomic_ulmfit.studies.evaluation import evaluate_file, was_trained_on
+    from genomic_ulmfit.studies.evaluation import evaluate_file, split_to_use, was_trained_on
 
-    result = evaluate_file(model, table, split, seed)
+    used = split_to_use(table, split)
+    result = evaluate_file(model, table, used, seed)
     if was_trained_on(model, table):
         Console(stderr=True).print(
             "[bold]Note:[/] the model was trained on these very sequences; scores on them say "
@@ -51,7 +52,8 @@ def evaluate(
         return
 
     console = Console(highlight=False)
-    scores = Table(title=f"{result.n:,} sequences; {result.averaging}")
+    rows = f" of split {used}" if used else ""
+    scores = Table(title=f"{result.n:,} sequences{rows}; {result.averaging}")
     for column in ("metric", "value", "95 % interval"):
         scores.add_column(column, justify="left" if column == "metric" else "right")
     for name in METRICS:
@@ -62,6 +64,11 @@ def evaluate(
             "" if low is None else f"{low:.4f} to {high:.4f}",
         )
     console.print(scores)
+    if result.accuracy.value == 1.0:
+        console.print(
+            f"All are right, so a bootstrap shows no spread: with {result.n:,} sequences the "
+            f"accuracy may still be as low as {max(0.0, 1 - 3 / result.n):.3f} (rule of three)."
+        )
     console.print(
         "brier: mean squared distance between probability and truth; ece: mean distance between "
         "predicted and observed share, over bins of probability. Both are 0 at best.\n"

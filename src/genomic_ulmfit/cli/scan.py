@@ -139,5 +139,10 @@ def scan(
         markup=False,
     )
     notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    if not calls["all"]:
+        notes.print(
+            "Note: no window reaches the threshold. Look at the tracks, or give a lower "
+            f"--threshold; {out}.json says what it was and how it came about."
+        )
     for note in result.notes:
         notes.print(f"Note: {note}")

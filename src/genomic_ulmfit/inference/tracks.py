@@ -21,7 +21,7 @@ import pybigtools
 from genomic_ulmfit.dna.genome import Contig
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import atomic_path
-from genomic_ulmfit.inference.scan import Places, ScanSettings, StrandScores
+from genomic_ulmfit.inference.scan import Places, ScanSettings, StrandScores, n_windows
 
 DECIMALS = 4
 """Of the probabilities in a track; calls keep theirs in full."""
@@ -58,10 +58,15 @@ def spans_of(contig: Contig, strand: int, scores: StrandScores, settings: ScanSe
     anchors = scores.anchors[known]
     values = (1 / (1 + np.exp(-scores.log_odds[known].astype(np.float64)))).round(DECIMALS)
     # In the strand's own coordinates a span ends with the next anchor. Round a circle the last
-    # window's anchor meets the first one's, maybe closer than a step.
+    # window on the contig meets the first one, maybe closer than a step.
     begin = anchors if strand > 0 else length - 1 - anchors
-    limit = np.where(begin < settings.anchor, settings.anchor, length)
-    end = np.minimum(begin + settings.step, limit)
+    seam = 0
+    if contig.circular:
+        last = settings.step * (n_windows(contig, settings) - 1)
+        seam = (
+            settings.anchor if strand > 0 else (settings.anchor - settings.window - last) % length
+        )
+    end = np.minimum(begin + settings.step, np.where(begin < seam, seam, length))
     starts, ends = (begin, end) if strand > 0 else (length - end, length - begin)
     return Spans(starts, ends, values.astype(np.float32))
 

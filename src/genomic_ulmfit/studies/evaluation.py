@@ -57,6 +57,13 @@ def evaluate_file(
     return evaluate_predictions(targets, probabilities, model.config.classes, seed=seed)
 
 
+def split_to_use(table_path: str | Path, split: str | None = None) -> str | None:
+    """Return the split whose rows are scored: the one asked for, else test if there are splits."""
+    if split is None and "split" in read_labelled(table_path):
+        return "test"
+    return split
+
+
 def was_trained_on(model_folder: str | Path, table_path: str | Path) -> bool:
     """Return whether a classifier has learnt from every row of a file.
 
