@@ -58,8 +58,8 @@ NETWORKS = {
     "ensemble": Network("ensemble", "position"),
     "ensemble_seed_head": Network("ensemble", "pooling"),
 }
-"""All read the strand of the gene alone, as the seed's did: the other one brings nothing to these
-windows (`docs/few-labels.md`) and takes as long again."""
+"""All read the strand of the gene alone, as the seed's did: the other one takes as long again
+and brings little to these windows (`docs/few-labels.md`)."""
 
 
 @dataclass(frozen=True)
