@@ -45,6 +45,8 @@ def main() -> int:
         genome = read_genome(options.genome)
         genome.require_genes()
         encoders = [read_encoder(name) for name in options.encoders]
+        if len({encoder.name for encoder in encoders}) < len(encoders):
+            raise InputError("ENCODER: two folders of one name cannot be told apart; rename one.")
         tables = Tables(genome)
         rows = [
             score(encoder, seed, tables, options.out, notes)

@@ -38,10 +38,9 @@ def evaluate(
     from rich.table import Table
 
     from genomic_ulmfit.evaluation.metrics import METRICS
-    from genomic_ulmfit.studies.evaluation import evaluate_file, split_to_use, was_trained_on
+    from genomic_ulmfit.studies.evaluation import evaluate_file, was_trained_on
 
-    used = split_to_use(table, split)
-    result = evaluate_file(model, table, used, seed)
+    result, used = evaluate_file(model, table, split, seed)
     if was_trained_on(model, table):
         Console(stderr=True).print(
             "[bold]Note:[/] the model was trained on these very sequences; scores on them say "

@@ -15,7 +15,7 @@ from genomic_ulmfit.training.finetuning_job import encode_all, targets_of
 
 def evaluate_file(
     model_folder: str | Path, table_path: str | Path, split: str | None = None, seed: int = 0
-) -> Evaluation:
+) -> tuple[Evaluation, str | None]:
     """Predict a file's sequences and compare with its labels.
 
     Parameters
@@ -32,7 +32,9 @@ def evaluate_file(
 
     Returns
     -------
-    Evaluation
+    evaluation : Evaluation
+    split : str or None
+        Whose rows were used; None for all rows.
 
     Raises
     ------
@@ -54,14 +56,7 @@ def evaluate_file(
             )
     targets = targets_of(table["label"], model.config)
     probabilities = predict_probabilities(model, encode_all(table, model.config.context))
-    return evaluate_predictions(targets, probabilities, model.config.classes, seed=seed)
-
-
-def split_to_use(table_path: str | Path, split: str | None = None) -> str | None:
-    """Return the split whose rows are scored: the one asked for, else test if there are splits."""
-    if split is None and "split" in read_labelled(table_path):
-        return "test"
-    return split
+    return evaluate_predictions(targets, probabilities, model.config.classes, seed=seed), split
 
 
 def was_trained_on(model_folder: str | Path, table_path: str | Path) -> bool:
