@@ -27,6 +27,7 @@ from genomic_ulmfit.evaluation.metrics import mean_interval, paired_difference
 from genomic_ulmfit.files import require_writable, write_json
 from genomic_ulmfit.models.precision import best_precision
 from genomic_ulmfit.models.pretrained import PretrainedEncoder, read_encoder
+from genomic_ulmfit.reports.labels import interval, number
 from genomic_ulmfit.studies.cells import Cell, Tables, run_cell
 
 
@@ -117,7 +118,8 @@ def summary(
 
 
 def show(results: list[dict[str, Any]]) -> None:
-    table = Table("encoder")
+    table = Table()
+    table.add_column("encoder", no_wrap=True)
     for column in (
         "genomes",
         "M tokens",
@@ -127,7 +129,7 @@ def show(results: list[dict[str, Any]]) -> None:
         "MCC",
         "difference in accuracy",
     ):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", overflow="fold")
     for row in results:
         accuracy, low, high = row["mean"]["accuracy"]
         difference = row["difference"]
@@ -137,11 +139,11 @@ def show(results: list[dict[str, Any]]) -> None:
             f"{row['tokens'] / 1e6:.1f}",
             "" if row["bits_per_base"] is None else f"{row['bits_per_base']:.3f}",
             f"{accuracy:.4f}",
-            f"[{low:.4f}, {high:.4f}]",
+            interval(low, high),
             f"{row['mean']['mcc'][0]:.4f}",
             ""
             if difference is None
-            else f"{difference[0]:+.4f} [{difference[1]:+.4f}, {difference[2]:+.4f}]",
+            else f"{number(difference[0], 4, sign=True)} {interval(*difference[1:], sign=True)}",
         )
     Console(highlight=False).print(table)
 
