@@ -98,19 +98,34 @@ def read_text(path: str | os.PathLike[str], kind: str) -> str:
     InputError
         If the file is missing, a folder, damaged or no text.
     """
-    try:
+    with readable(path, kind):
         raw = Path(path).read_bytes()
         return (gzip.decompress(raw) if raw.startswith(GZIP) else raw).decode("utf-8-sig")
+
+
+@contextlib.contextmanager
+def readable(name: str | os.PathLike[str], wanted: str) -> Iterator[None]:
+    """Turn what can go wrong in reading a text file, plain or gzipped, into an `InputError`.
+
+    Parameters
+    ----------
+    name : str or path-like
+        Of the file, for the message.
+    wanted : str
+        What the file should be: "BED file".
+    """
+    try:
+        yield
     except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file. Check the path.") from None
+        raise InputError(f"{name}: there is no such file. Check the path.") from None
     except IsADirectoryError:
-        raise InputError(f"{path}: this is a folder; give one {kind}.") from None
+        raise InputError(f"{name}: this is a folder; give one {wanted}.") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(
-            f"{path}: the gzip file is truncated or damaged ({error}). Copy it again."
+            f"{name}: the gzip file is truncated or damaged ({error}). Download or copy it again."
         ) from error
     except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file. Give one {kind}.") from None
+        raise InputError(f"{name}: not a text file in UTF-8. Give one {wanted}.") from None
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

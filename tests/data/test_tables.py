@@ -153,11 +153,11 @@ def test_header_only(tmp_path: Path) -> None:
         ("sequence,label\nAC,1,surplus\n", "not a well-formed table (Expected 2 fields"),
         ('sequence,label\n"AC,1\n', "not a well-formed table (EOF inside string"),
         ("<!DOCTYPE html>\n<html></html>\n", "no column named 'sequence'"),
-        ("LOCUS       NC_1   100 bp\nORIGIN\n", "no column named 'sequence'"),
-        (gzip.compress(GOOD.encode() * 50, mtime=0)[:-12], "gzip data is damaged or ends early"),
+        ("LOCUS       NC_1   100 bp\nORIGIN\n", "Cut labelled sequences from it"),
+        (gzip.compress(GOOD.encode() * 50, mtime=0)[:-12], "gzip file is truncated or damaged"),
         (
             gzip.compress(GOOD.encode(), mtime=0)[:12] + b"xxxx" * 9,
-            "gzip data is damaged or ends early",
+            "gzip file is truncated or damaged",
         ),
     ],
 )

@@ -186,7 +186,7 @@ def test_genomes_without_text(refused: Callable[[str], str], name: str) -> None:
 
 TABLES = [
     ("empty", "the file is empty"),
-    ("truncated.csv.gz", "damaged or ends early"),
+    ("truncated.csv.gz", "truncated or damaged"),
     ("binary", "not a text file"),
     ("prose.txt", "no column named 'sequence'"),
     ("unlabelled.csv", "no column named 'label'; columns found: id, sequence"),

@@ -80,8 +80,9 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         (b"id,letters\na,ACG\n", "one column must be named 'sequence'.*columns found: id, letters"),
         (b"sequence,sequence\nA,ACG\n", "one column must be named 'sequence'"),
         (b"id,sequence\na,ACGTA,3\n", "row 1: has 3 columns, but the header has 2"),
+        (b"LOCUS       NC_1   100 bp\nORIGIN\n", "genomic-ulmfit scan searches those"),
         (b"\xff\xfe>\x00a\x00", "not a text file in UTF-8"),
-        (gzip.compress(FASTA.encode(), mtime=0)[:-12], "the gzip data is damaged or ends early"),
+        (gzip.compress(FASTA.encode(), mtime=0)[:-12], "the gzip file is truncated or damaged"),
     ],
 )
 def test_what_cannot_be_read(tmp_path: Path, raw: bytes, message: str) -> None:

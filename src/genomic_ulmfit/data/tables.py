@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import io
 import os
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from Bio.SeqIO.FastaIO import SimpleFastaParser
 from genomic_ulmfit.data.splits import SPLITS
 from genomic_ulmfit.dna.alphabet import decode, encode
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import GZIP, atomic_path
+from genomic_ulmfit.files import atomic_path, read_text
 
 MIN_ROWS = 8
 MIN_CLASS_SIZE = 2
@@ -115,28 +114,16 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 
 
 def _read_text(path: Path) -> str:
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file. Check the path.") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: this is a folder; give one file. {_FORMATS}") from None
-    if raw.startswith(GZIP):
-        try:
-            raw = gzip.decompress(raw)
-        except (EOFError, OSError, zlib.error) as error:
-            raise InputError(
-                f"{path}: the gzip data is damaged or ends early ({error}). Copy or download the "
-                "file again."
-            ) from error
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file in UTF-8. {_FORMATS}") from error
+    text = read_text(path, f"labelled table. {_FORMATS}")
     if "\0" in text:
         raise InputError(f"{path}: not a text file. {_FORMATS}")
     if not text.strip():
         raise InputError(f"{path}: the file is empty. {_FORMATS}")
+    if text.startswith("LOCUS "):
+        raise InputError(
+            f"{path}: this is a GenBank file, a genome. Cut labelled sequences from it with "
+            f"genomic-ulmfit data promoters. {_FORMATS}"
+        )
     return text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\n")
 
 

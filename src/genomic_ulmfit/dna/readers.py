@@ -13,7 +13,6 @@ import io
 import os
 import re
 import warnings
-import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +26,7 @@ from Bio.SeqRecord import SeqRecord
 from genomic_ulmfit.dna.alphabet import encode
 from genomic_ulmfit.dna.genome import Contig, Gene, Genome
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import GZIP
+from genomic_ulmfit.files import GZIP, readable
 
 # How `genomic_ulmfit.dna.simulate` marks what it writes, so that nobody takes it for biology.
 SIMULATED_KEYWORD = "genomic-ulmfit simulated genome"
@@ -116,31 +115,22 @@ def read_fasta_records(path: str | os.PathLike[str]) -> Iterator[tuple[str, str]
 
 @contextlib.contextmanager
 def _open(path: str | os.PathLike[str]) -> Iterator[tuple[_Format, io.TextIOWrapper]]:
-    try:
-        with contextlib.ExitStack() as stack:
-            raw: io.BufferedReader = io.BufferedReader(io.FileIO(path), _HEAD)
+    with readable(path, "FASTA or GenBank file"), contextlib.ExitStack() as stack:
+        raw: io.BufferedReader = io.BufferedReader(io.FileIO(path), _HEAD)
+        stack.enter_context(raw)
+        if raw.peek(2)[:2] == GZIP:
+            unzipped = stack.enter_context(gzip.GzipFile(fileobj=raw))
+            raw = io.BufferedReader(unzipped, _HEAD)
             stack.enter_context(raw)
-            if raw.peek(2)[:2] == GZIP:
-                unzipped = stack.enter_context(gzip.GzipFile(fileobj=raw))
-                raw = io.BufferedReader(unzipped, _HEAD)
-                stack.enter_context(raw)
-            kind = _detect(raw.peek(_HEAD), path)
-            # newline=None turns every kind of line end into \n. The replacement character that
-            # stands in for a broken one is no nucleotide, so `encode` will report it.
-            yield (
-                kind,
-                stack.enter_context(
-                    io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline=None)
-                ),
-            )
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file. Check the path.") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: this is a folder; give one FASTA or GenBank file.") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(
-            f"{path}: the gzip file is truncated or damaged ({error}). Download or copy it again."
-        ) from error
+        kind = _detect(raw.peek(_HEAD), path)
+        # newline=None turns every kind of line end into \n. The replacement character that
+        # stands in for a broken one is no nucleotide, so `encode` will report it.
+        yield (
+            kind,
+            stack.enter_context(
+                io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline=None)
+            ),
+        )
 
 
 def _detect(head: bytes, path: str | os.PathLike[str]) -> _Format:

@@ -7,14 +7,13 @@ import csv
 import gzip
 import io
 import sys
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from genomic_ulmfit.dna.alphabet import Codes, encode
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import GZIP
+from genomic_ulmfit.files import GZIP, readable
 
 _FORMATS = (
     "Allowed are FASTA, and CSV or TSV with a column sequence (optional: id), plain or gzipped."
@@ -100,6 +99,11 @@ def _records(handle: io.TextIOWrapper, shown: str, context: bool) -> Iterator[tu
             raise InputError(f"{shown}: the input is empty. {_FORMATS}")
     if first.startswith(">"):
         return _fasta(first, handle)
+    if first.startswith("LOCUS "):
+        raise InputError(
+            f"{shown}: this is a GenBank file, a genome; genomic-ulmfit scan searches those. "
+            f"{_FORMATS}"
+        )
     return _table(first, handle, shown, context)
 
 
@@ -153,23 +157,12 @@ def _table(
 
 @contextlib.contextmanager
 def _open(path: str | Path, shown: str) -> Iterator[io.TextIOWrapper]:
-    try:
-        with contextlib.ExitStack() as stack:
-            source = cast("io.BufferedReader", sys.stdin.buffer)
-            if str(path) != "-":
-                source = stack.enter_context(open(path, "rb"))
-            stream: IO[bytes] = source
-            if source.peek(2)[:2] == GZIP:
-                stream = cast("IO[bytes]", stack.enter_context(gzip.GzipFile(fileobj=source)))
-            # newline=None turns every kind of line end into \n.
-            yield stack.enter_context(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=None))
-    except FileNotFoundError:
-        raise InputError(f"{shown}: there is no such file. Check the path.") from None
-    except IsADirectoryError:
-        raise InputError(f"{shown}: this is a folder; give one file. {_FORMATS}") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(
-            f"{shown}: the gzip data is damaged or ends early ({error}). Copy it again."
-        ) from error
-    except UnicodeDecodeError:
-        raise InputError(f"{shown}: not a text file in UTF-8. {_FORMATS}") from None
+    with readable(shown, f"file of sequences. {_FORMATS}"), contextlib.ExitStack() as stack:
+        source = cast("io.BufferedReader", sys.stdin.buffer)
+        if str(path) != "-":
+            source = stack.enter_context(open(path, "rb"))
+        stream: IO[bytes] = source
+        if source.peek(2)[:2] == GZIP:
+            stream = cast("IO[bytes]", stack.enter_context(gzip.GzipFile(fileobj=source)))
+        # newline=None turns every kind of line end into \n.
+        yield stack.enter_context(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=None))
