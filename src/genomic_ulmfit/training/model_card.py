@@ -20,7 +20,8 @@ def language_model_card(result: PretrainingResult) -> str:
     Returns
     -------
     str
-        Markdown: data with sha256, recipe, command, results genome by genome, limits.
+        Markdown, what a user needs first at its head: limits, results, recipe and command, data with
+        sha256, results genome by genome.
     """
     report, training = result.report, result.training
     order, markov = result.best_markov
@@ -28,19 +29,11 @@ def language_model_card(result: PretrainingResult) -> str:
     start = training["start_from"]
     return f"""# Language model of DNA (AWD-LSTM, preset `{training["preset"]}`)
 
-## Data
-{_data(training["genomes"])}
+## Use and limits
+A starting point for classifiers of DNA from the same or related organisms. It has read whole
+genomes, so windows that a classifier is later tested on may have been part of its text
+(without labels){_unless_cut(training)}. It says nothing about eukaryotes.
 
-{training["train_bases"]:,} bases of training text, {training["held_out_bases"]:,} bases held out
-in contiguous regions; text is read on both strands.
-{_left_out(training)}
-## Recipe
-{recipe}
-- seed: {training["seed"]}
-- precision: {training["precision"]}; processes: {training["processes"]}
-- started from: {start or "random weights"}
-- trained on {report.tokens:,} tokens in {_duration(report.seconds)}
-{_command(training["command"])}
 ## Results on the held-out regions, both strands
 | model | bits per base |
 |---|---|
@@ -49,14 +42,23 @@ in contiguous regions; text is read on both strands.
 | informed random | {INFORMED_RANDOM:.4f} |
 
 Loss {report.loss:.4f} nats per token, accuracy {report.accuracy:.4f}, perplexity
-{report.perplexity:.3f}, measured with the weights of this folder.
+{report.perplexity:.3f}, measured with the weights of this folder. Genome by genome: below.
 
-{_by_genome(result)}
-## Use and limits
-A starting point for classifiers of DNA from the same or related organisms. It has read whole
-genomes, so windows that a classifier is later tested on may have been part of its text
-(without labels){_unless_cut(training)}. It says nothing about eukaryotes.
-"""
+## Recipe
+{recipe}
+- seed: {training["seed"]}
+- precision: {training["precision"]}; processes: {training["processes"]}
+- started from: {start or "random weights"}
+- trained on {report.tokens:,} tokens in {_duration(report.seconds)}
+{_command(training["command"])}
+## Data
+{training["train_bases"]:,} bases of training text, {training["held_out_bases"]:,} bases held out
+in contiguous regions; text is read on both strands.
+
+{_data(training["genomes"])}
+{_left_out(training)}
+## Genome by genome
+{_by_genome(result)}"""
 
 
 def _data(genomes: list[dict[str, Any]]) -> str:
