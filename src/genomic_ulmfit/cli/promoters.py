@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,28 +16,8 @@ if TYPE_CHECKING:
     from genomic_ulmfit.data.splits import HeldOut, Leakage
 
 
-class FramingName(StrEnum):
-    """What windows are cut around, and from where to where."""
-
-    ANCHORED = "anchored"
-    UPSTREAM = "upstream"
-    TSS = "tss"
-
-
-class NegativeKind(StrEnum):
-    """Where windows come from that are no promoters."""
-
-    CDS = "cds"
-    INTERGENIC = "intergenic"
-    SHUFFLED = "shuffled"
-    BACKGROUND = "background"
-
-
-class Protocol(StrEnum):
-    """How sequences are divided into train, valid and test."""
-
-    STRICT = "strict"
-    SEED = "seed"
+FRAMING_NAMES = ("anchored", "upstream", "tss")
+PROTOCOLS = ("strict", "seed")
 
 
 def promoters(
@@ -48,12 +27,13 @@ def promoters(
     ],
     out: Annotated[Path, typer.Option(help="CSV to write; gzipped if it ends in .gz.")],
     framing: Annotated[
-        FramingName,
+        str,
         typer.Option(
+            metavar="anchored|upstream|tss",
             help="anchored: -100..+50 of the start codon; upstream: -100..-12, without start "
-            "codon and Shine-Dalgarno sequence; tss: -60..+20 of a TSS."
+            "codon and Shine-Dalgarno sequence; tss: -60..+20 of a TSS.",
         ),
-    ] = FramingName.ANCHORED,
+    ] = FRAMING_NAMES[0],
     upstream: Annotated[
         int | None,
         typer.Option(help="Bases before the start codon or TSS.", show_default="the framing's"),
@@ -73,8 +53,9 @@ def promoters(
         ),
     ] = None,
     negatives: Annotated[
-        NegativeKind | None,
+        str | None,
         typer.Option(
+            metavar="cds|intergenic|shuffled|background",
             help="For --framing tss: windows inside CDS, between them, the promoters with "
             "their dinucleotides shuffled, or, for scanning, places of both strands (four for "
             "each promoter).",
@@ -90,9 +71,12 @@ def promoters(
         ),
     ] = 0,
     protocol: Annotated[
-        Protocol,
-        typer.Option(help="strict keeps homologous sequences together; seed does not and leaks."),
-    ] = Protocol.STRICT,
+        str,
+        typer.Option(
+            metavar="strict|seed",
+            help="strict keeps homologous sequences together; seed does not and leaks.",
+        ),
+    ] = PROTOCOLS[0],
     seed: Annotated[int, typer.Option(min=0, help="Places of the negatives, and the split.")] = 0,
 ) -> None:
     """Cut promoter windows and other windows from a genome and divide them.
@@ -129,10 +113,16 @@ def promoters(
 
     console = Console(highlight=False)
     notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
-    at_tss = framing is FramingName.TSS
+    for option, value, allowed in (
+        ("--framing", framing, FRAMING_NAMES),
+        ("--protocol", protocol, PROTOCOLS),
+    ):
+        if value not in allowed:
+            raise InputError(f"{option}: got {value!r}, allowed are {', '.join(allowed)}.")
+    at_tss = framing == "tss"
     if at_tss and tss is None:
         raise InputError("--framing tss: needs --tss, a BED file of transcription start sites.")
-    if at_tss and protocol is Protocol.SEED:
+    if at_tss and protocol == "seed":
         raise InputError(
             "--protocol seed: is for windows at gene starts; use strict with --framing tss."
         )
@@ -151,16 +141,14 @@ def promoters(
         source = read_genome(genome)
     with notes.status("Cutting and comparing windows"):
         if tss is not None:
-            windows = tss_table(
-                source, tss, negatives or NegativeKind.CDS, before, after, seed, context
-            )
+            windows = tss_table(source, tss, negatives or "cds", before, after, seed, context)
         else:
             windows = promoter_table(source, before, after, seed, context)
-        split = split_strict if protocol is Protocol.STRICT else split_seed
+        split = split_strict if protocol == "strict" else split_seed
         table = split(windows, seed)
         leaks = {f"{protocol} (written)": leakage(table)}
         remarks = [*source.notes, *table.attrs["notes"]]
-        if protocol is Protocol.STRICT and not at_tss:
+        if protocol == "strict" and not at_tss:
             try:
                 leaks["seed"] = leakage(split_seed(windows, seed))
             except InputError as error:
@@ -196,7 +184,14 @@ def _leakage_table(leaks: dict[str, Leakage]) -> Table:
     from rich.table import Table
 
     shown = Table(
-        "protocol", "split", title="Held-out sequences found in train", title_justify="left"
+        "protocol",
+        "split",
+        title="Held-out sequences found in train",
+        title_justify="left",
+        caption="The seed's protocol, which leaks, stands here for comparison."
+        if len(leaks) > 1
+        else None,
+        caption_justify="left",
     )
     for column in ("of", "share a 15-mer", "overlap", "either"):
         shown.add_column(column, justify="right")

@@ -20,8 +20,8 @@ def language_model_card(result: PretrainingResult) -> str:
     Returns
     -------
     str
-        Markdown, what a user needs first at its head: limits, results, recipe and command, data with
-        sha256, results genome by genome.
+        Markdown, what a user needs first at its head: limits, results, recipe and command, data
+        with sha256, results genome by genome.
     """
     report, training = result.report, result.training
     order, markov = result.best_markov
