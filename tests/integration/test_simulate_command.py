@@ -4,6 +4,7 @@ import sys
 import numpy as np
 import pytest
 
+from genomic_ulmfit.dna.bed import read_bed
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.dna.simulate import simulate_genome
 
@@ -29,6 +30,25 @@ def test_simulate_writes_the_genome_of_its_seed_marked_as_simulated(tmp_path):
     assert f"{genome.n_bases:,} bases, 40 genes, {len(contig.tss)} TSS" in done.stdout
     assert str(out) in done.stdout
     assert [path.name for path in out.parent.iterdir()] == ["sim.gbk"]
+
+
+def test_its_tss_as_bed_are_what_other_commands_read(tmp_path):
+    out, tss = tmp_path / "sim.gbk", tmp_path / "sim.bed"
+    done = run("--out", out, "--genes", 40, "--tss", tss)
+    assert done.returncode == 0, done.stderr
+    (contig,) = read_genome(out).contigs
+    sites = {(line.contig, line.start, line.end, line.fields[5]) for line in read_bed(tss).lines}
+    assert sites == {
+        (contig.name, position, position + 1, "+" if strand > 0 else "-")
+        for position, strand in contig.tss
+    }
+
+
+def test_the_genome_is_not_overwritten_by_its_tss(tmp_path):
+    done = run("--out", tmp_path / "sim.gbk", "--tss", tmp_path / "sim.gbk")
+    assert done.returncode == 2
+    assert "--tss" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("arguments", [("--genes", 0), ()], ids=["no genes", "out is a folder"])

@@ -12,6 +12,10 @@ def simulate(
     out: Annotated[Path, typer.Option(help="GenBank to write; gzipped if it ends in .gz.")],
     genes: Annotated[int, typer.Option(min=1, help="Protein-coding genes to make.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same genome.")] = 0,
+    tss: Annotated[
+        Path | None,
+        typer.Option(help="BED to write its TSS to, for data promoters and evaluate-scan."),
+    ] = None,
 ) -> None:
     """Make up an annotated bacterial-like genome with known truth.
 
@@ -20,18 +24,23 @@ def simulate(
     known transcription start site (TSS) for each operon, on a circular
     contig.
 
-      genomic-ulmfit simulate --out sim.gbk --genes 1000
+      genomic-ulmfit simulate --out sim.gbk --genes 1000 --tss sim.bed
 
     Writes a GenBank file in which every TSS is a misc_feature with the note
     "transcription start site". The file is marked as simulated, and so is
     whatever is made from it.
     """
-    from genomic_ulmfit.dna.simulate import simulate_genome, write_genbank
+    from genomic_ulmfit.dna.simulate import simulate_genome, write_genbank, write_tss
+    from genomic_ulmfit.errors import InputError
 
+    if tss is not None and tss.absolute() == out.absolute():
+        raise InputError(f"--tss: {tss} is the genome's file already; name another.")
     genome = simulate_genome(genes, seed)
     write_genbank(genome, out)
+    if tss is not None:
+        write_tss(genome, tss)
     n_tss = sum(len(contig.tss) for contig in genome.contigs)
     typer.echo(
         f"SIMULATED genome {genome.name}: {genome.n_bases:,} bases, {genome.n_genes:,} genes, "
-        f"{n_tss:,} TSS, written to {out}"
+        f"{n_tss:,} TSS, written to {out}" + (f", TSS to {tss}" if tss else "")
     )

@@ -35,7 +35,7 @@ from genomic_ulmfit.dna.alphabet import BASES, Codes, decode, encode, reverse_co
 from genomic_ulmfit.dna.genome import Contig, Gene, Genome
 from genomic_ulmfit.dna.readers import SIMULATED_KEYWORD, TSS_NOTE
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import atomic_path
+from genomic_ulmfit.files import atomic_path, write_text
 
 _T = TypeVar("_T")
 
@@ -172,6 +172,22 @@ def write_genbank(genome: Genome, path: str | os.PathLike[str]) -> None:
         # Without a time stamp the same genome gives the same file.
         zipped = Path(path).suffix.lower() == ".gz"
         temporary.write_bytes(gzip.compress(text, mtime=0) if zipped else text)
+
+
+def write_tss(genome: Genome, path: str | os.PathLike[str]) -> None:
+    """Write a genome's transcription start sites as six-column BED, one base each, atomically.
+
+    Parameters
+    ----------
+    genome : Genome
+    path : path-like
+    """
+    lines = [
+        f"{contig.name}\t{site}\t{site + 1}\ttss_{number}\t0\t{'+' if strand > 0 else '-'}\n"
+        for contig in genome.contigs
+        for number, (site, strand) in enumerate(sorted(contig.tss), start=1)
+    ]
+    write_text(path, "".join(lines))
 
 
 def _unit(rng: np.random.Generator, n_genes: int) -> _Unit:
