@@ -22,6 +22,7 @@ import pandas as pd
 from sklearn.metrics import log_loss, roc_auc_score
 
 from genomic_ulmfit.data.promoters import FRAMINGS, promoter_table
+from genomic_ulmfit.data.readings import Readings
 from genomic_ulmfit.data.splits import split_strict
 from genomic_ulmfit.dna.alphabet import Codes, encode
 from genomic_ulmfit.dna.genome import Genome
@@ -33,6 +34,12 @@ from genomic_ulmfit.training.features import frozen_states
 from genomic_ulmfit.training.few_labels import fit_head, head_probabilities, recipe_by_labels
 
 States = npt.NDArray[np.float16]
+
+READINGS = {
+    "one strand": Readings(),
+    "both strands": Readings(True),
+    "both strands, both phases": Readings(True, 2),
+}
 
 POOL = 1500
 """Training rows that subsets are drawn from, and rows of other clusters that they are scored on."""
@@ -102,11 +109,11 @@ def features(
     yield "no encoder", None, None
     for encoder in encoders:
         model = load_language_model(encoder_folder(encoder)).encoder
-        states = [frozen_states(model, part.codes, both_strands=True) for part in (pool, scored)]
-        width = states[0].shape[2] // 2
-        one = [np.ascontiguousarray(array[:, :, :width]) for array in states]
-        yield f"{encoder}, one strand", one[0], one[1]
-        yield f"{encoder}, both strands", states[0], states[1]
+        for name, readings in READINGS.items():
+            states = [
+                frozen_states(model, part.codes, readings=readings) for part in (pool, scored)
+            ]
+            yield f"{encoder}, {name}", states[0], states[1]
 
 
 def measure(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from genomic_ulmfit.data import batches
 from genomic_ulmfit.data.batches import Batch, ShuffledBatches, TokenizedSequences
+from genomic_ulmfit.data.readings import Readings
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, reverse_complement
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
 from genomic_ulmfit.errors import InputError
@@ -97,16 +98,20 @@ def test_without_padding_lengths_do_not_mix(sizes: list[int], size: int) -> None
 
 
 @given(lengths)
-def test_reverse_complements_stand_behind_their_sequences(sizes: list[int]) -> None:
+def test_readings_stand_behind_each_other(sizes: list[int]) -> None:
     codes = random_codes(sizes)
     rows = np.arange(len(sizes))
-    both = TokenizedSequences.of(codes, TOKENIZER, both_strands=True).batch(rows)
-    forward = TokenizedSequences.of(codes, TOKENIZER).batch(rows)
-    complements = [reverse_complement(sequence) for sequence in codes]
-    backward = TokenizedSequences.of(complements, TOKENIZER).batch(rows)
-    assert both.tokens.tolist() == torch.cat([forward.tokens, backward.tokens], 1).tolist()
-    assert both.lengths.tolist() == forward.lengths.tolist()
-    assert both.codes.tolist() == forward.codes.tolist()
+    together = TokenizedSequences.of(codes, TOKENIZER, Readings(True, 2)).batch(rows)
+    once = TokenizedSequences.of(codes, TOKENIZER).batch(rows)
+    readings = [
+        [np.append(strand[phase:], [AMBIGUOUS] * phase).astype(np.uint8) for strand in strands]
+        for strands in (codes, [reverse_complement(sequence) for sequence in codes])
+        for phase in (0, 1)
+    ]
+    parts = [TokenizedSequences.of(one, TOKENIZER).batch(rows).tokens for one in readings]
+    assert together.tokens.tolist() == torch.cat(parts, 1).tolist()
+    assert together.lengths.tolist() == once.lengths.tolist()
+    assert together.codes.tolist() == once.codes.tolist()
 
 
 def test_nothing_gives_no_batches() -> None:

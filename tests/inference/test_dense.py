@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from genomic_ulmfit.data.readings import Readings, shifted
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, reverse_complement
 from genomic_ulmfit.dna.genome import Contig
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
@@ -21,15 +22,24 @@ from genomic_ulmfit.inference.runs import Run, cut_runs
 from genomic_ulmfit.models.classifier import FIXED_LENGTH, HEADS, Classifier, ClassifierConfig
 from genomic_ulmfit.models.config import EncoderConfig
 
+READINGS = [Readings(), Readings(True), Readings(False, 2), Readings(True, 2)]
+
 
 def classifier(
-    head: str, window: int, tokenizer: KmerTokenizer, both_strands: bool = False
+    head: str, window: int, tokenizer: KmerTokenizer, readings: Readings = READINGS[0]
 ) -> Classifier:
     """Random weights of a size at which every part of the head is heard."""
     torch.manual_seed(0)
     encoder = EncoderConfig(12, 20, 2, tokenizer)
     length = window if head in FIXED_LENGTH else None
-    config = ClassifierConfig(encoder, ("a", "b", "c"), head, length, both_strands=both_strands)
+    config = ClassifierConfig(
+        encoder,
+        ("a", "b", "c"),
+        head,
+        length,
+        both_strands=readings.both_strands,
+        phases=min(readings.phases, tokenizer.stride),
+    )
     model = Classifier(config)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -56,15 +66,17 @@ def window_by_window(model: Classifier, run: Run, window: int) -> Tensor:
     """
     tokenizer = model.config.encoder.tokenizer
     width = tokenizer.n_tokens(window)
-    forward = read(model, run.codes)
-    backward = read(model, reverse_complement(run.codes))
+    phases = range(model.config.phases)
+    forward = [read(model, shifted(run.codes, phase)) for phase in phases]
+    turned = reverse_complement(run.codes)
+    backward = [read(model, shifted(turned, phase)) for phase in phases]
     rows = []
     for number in range(run.count):
         start = run.before + number * run.spacing
         end = len(run.codes) - start - window
-        parts = [forward[start // tokenizer.stride :][:width]]
+        parts = [one[start // tokenizer.stride :][:width] for one in forward]
         if model.config.both_strands:
-            parts.append(backward[end // tokenizer.stride :][:width])
+            parts += [one[end // tokenizer.stride :][:width] for one in backward]
         codes = torch.from_numpy(run.codes[None, start : start + window].copy())
         with torch.no_grad():
             hidden = torch.cat(parts, dim=1)
@@ -94,7 +106,7 @@ def random_run(
     return Run(codes, context, after, count, spacing)
 
 
-@pytest.mark.parametrize("both_strands", [False, True])
+@pytest.mark.parametrize("readings", READINGS)
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize(
     ("window", "k", "stride"), [(40, 5, 2), (41, 5, 2), (42, 4, 3), (9, 5, 2), (13, 3, 1)]
@@ -105,10 +117,10 @@ def test_against_the_head_on_every_window(
     window: int,
     k: int,
     stride: int,
-    both_strands: bool,
+    readings: Readings,
 ) -> None:
     tokenizer = KmerTokenizer(k, stride)
-    model = classifier(head, window, tokenizer, both_strands)
+    model = classifier(head, window, tokenizer, readings)
     runs = [
         random_run(window, count=30, context=12 * stride, spacing=stride, seed=1),
         random_run(window, count=1, context=0, spacing=stride, seed=2),
@@ -124,13 +136,13 @@ def test_against_the_head_on_every_window(
             assert run.count == 1 or expected.std(0).min() > 0.05
 
 
-@pytest.mark.parametrize("both_strands", [False, True])
+@pytest.mark.parametrize("readings", READINGS)
 @pytest.mark.parametrize("head", FIXED_LENGTH)
 @pytest.mark.parametrize(("context", "around"), [(0, 6), (64, 70), (64, 6), (64, 0)])
 def test_exact_is_the_model_on_each_window(
-    head: str, context: int, around: int, both_strands: bool
+    head: str, context: int, around: int, readings: Readings
 ) -> None:
-    model = classifier(head, 40, KmerTokenizer(5, 2), both_strands)
+    model = classifier(head, 40, KmerTokenizer(5, 2), readings)
     model.config = replace(model.config, context=context)
     run = random_run(40, count=23, context=around, spacing=4, seed=5)
     (found,) = exact_logits(model, [run], 40, "fp32")
@@ -147,10 +159,10 @@ def test_exact_is_the_model_on_each_window(
             assert torch.allclose(expected[strand][0], found[strand][number], atol=2e-4)
 
 
-@pytest.mark.parametrize("both_strands", [False, True])
+@pytest.mark.parametrize("readings", READINGS)
 @pytest.mark.parametrize("head", HEADS)
-def test_dense_is_exact_for_a_window_alone(head: str, both_strands: bool) -> None:
-    model = classifier(head, 40, KmerTokenizer(5, 2), both_strands)
+def test_dense_is_exact_for_a_window_alone(head: str, readings: Readings) -> None:
+    model = classifier(head, 40, KmerTokenizer(5, 2), readings)
     runs = [random_run(40, count=1, context=0, spacing=2, seed=seed) for seed in range(5)]
     for by_dense, by_exact in zip(
         dense_logits(model, runs, 40, "fp32"), exact_logits(model, runs, 40, "fp32"), strict=True
@@ -161,11 +173,11 @@ def test_dense_is_exact_for_a_window_alone(head: str, both_strands: bool) -> Non
 
 def test_a_network_with_a_probe_beside_it() -> None:
     tokenizer = KmerTokenizer(5, 2)
-    network = classifier("position", 40, tokenizer, True)
-    probe = classifier("probe", 40, tokenizer, True)
+    network = classifier("position", 40, tokenizer, Readings(True, 2))
+    probe = classifier("probe", 40, tokenizer, Readings(True, 2))
     both = Classifier(replace(network.config, with_probe=True)).eval()
-    of_probe = {f"probe.{name}": value for name, value in probe.state_dict().items()}
-    both.load_state_dict({**network.state_dict(), **of_probe})
+    probe.encoder = network.encoder
+    both.load_state_dict({**probe.state_dict(), **network.state_dict()})
     runs = [random_run(40, count=9, context=10, spacing=2, seed=seed) for seed in range(3)]
     found = dense_logits(both, runs, 40, "fp32")
     parts = [dense_logits(part, runs, 40, "fp32") for part in (network, probe)]

@@ -27,6 +27,9 @@ KINDS = (
     "both strands",
     "pooling, both strands",
     "both strands with context and probe",
+    "both phases",
+    "both strands, both phases, with context and probe",
+    "pooling, both strands, both phases",
 )
 
 
@@ -42,14 +45,13 @@ def classifier(kind: str, tokenizer: KmerTokenizer | None = None) -> Classifier:
         with_probe="and probe" in kind,
         context=CONTEXT if "context" in kind else 0,
         both_strands="both strands" in kind,
+        phases=2 if "both phases" in kind else 1,
     )
     model = Classifier(config)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.normal_(0, 0.7 if "encoder" in name or "pooling" in name else 0.3)
-        for network in (model, model.probe):
-            if network is not None:
-                network.encoder.embedding.weight[-1].zero_()
+        model.encoder.embedding.weight[-1].zero_()
         for name, buffer in model.named_buffers():
             if buffer.dtype.is_floating_point:
                 buffer.uniform_(0.5, 2) if "var" in name else buffer.normal_()

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from genomic_ulmfit.data.batches import Batch, TokenizedSequences
+from genomic_ulmfit.data.readings import Readings
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, one_hot, reverse_complement
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
 from genomic_ulmfit.errors import InputError
@@ -22,7 +23,9 @@ from genomic_ulmfit.models.classifier import (
     Classifier,
     ClassifierConfig,
     PositionHead,
+    apart,
     concat_pool,
+    side_by_side,
 )
 from genomic_ulmfit.models.config import Dropouts, EncoderConfig
 from genomic_ulmfit.models.precision import best_precision
@@ -37,12 +40,22 @@ def random_codes(sizes: list[int], seed: int = 0) -> list[Codes]:
     return [rng.integers(0, 4, size).astype(np.uint8) for size in sizes]
 
 
+READINGS = [Readings(), Readings(True), Readings(False, 2), Readings(True, 2)]
+
+
 def classifier(
-    head: str = "pooling", length: int | None = None, both_strands: bool = False
+    head: str = "pooling", length: int | None = None, readings: Readings = READINGS[0]
 ) -> Classifier:
     """Random weights of a size at which predictions differ from sequence to sequence."""
     torch.manual_seed(0)
-    config = ClassifierConfig(ENCODER, ("a", "b", "c"), head, length, both_strands=both_strands)
+    config = ClassifierConfig(
+        ENCODER,
+        ("a", "b", "c"),
+        head,
+        length,
+        both_strands=readings.both_strands,
+        phases=readings.phases,
+    )
     model = Classifier(config)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -299,14 +312,14 @@ def test_configurations_survive_json() -> None:
     assert Classifier(config, Dropouts(output=0.3)).config is config
 
 
-@pytest.mark.parametrize("both_strands", [False, True])
+@pytest.mark.parametrize("readings", READINGS)
 @pytest.mark.parametrize("head", FIXED_LENGTH)
-def test_context_moves_the_state_and_is_not_scored(head: str, both_strands: bool) -> None:
-    model = classifier(head, 30, both_strands)
+def test_context_moves_the_state_and_is_not_scored(head: str, readings: Readings) -> None:
+    model = classifier(head, 30, readings)
     before, window, after = random_codes([20, 30, 20])
 
     def batch(codes: Codes) -> Batch:
-        sequences = TokenizedSequences.of([codes], ENCODER.tokenizer, both_strands=both_strands)
+        sequences = TokenizedSequences.of([codes], ENCODER.tokenizer, readings)
         return sequences.batch(np.array([0]))
 
     whole = batch(np.concatenate([before, window, after]))
@@ -327,10 +340,10 @@ def test_context_moves_the_state_and_is_not_scored(head: str, both_strands: bool
     assert (found - alone).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("both_strands", [False, True])
-def test_no_gradient_runs_into_context(both_strands: bool) -> None:
-    model = classifier("position", 30, both_strands)
-    shape = (33, 2 * model.config.readings, 16)
+@pytest.mark.parametrize("readings", READINGS)
+def test_no_gradient_runs_into_context(readings: Readings) -> None:
+    model = classifier("position", 30, readings)
+    shape = (33, 2 * readings.count, 16)
     x = torch.randn(shape, generator=torch.Generator().manual_seed(0), requires_grad=True)
     codes = torch.from_numpy(np.stack(random_codes([70, 70])))
     model.forward_from(0, x, torch.tensor([33, 33]), codes).square().sum().backward()
@@ -341,27 +354,29 @@ def test_no_gradient_runs_into_context(both_strands: bool) -> None:
     assert not x.grad.any()
 
 
+@pytest.mark.parametrize("phases", [1, 2])
 @pytest.mark.parametrize("head", HEADS)
-def test_what_is_read_along_the_other_strand(head: str) -> None:
+def test_what_is_read_along_the_other_strand_and_in_the_other_phase(head: str, phases: int) -> None:
     sizes = [30, 30, 30] if head in FIXED_LENGTH else [30, 17, 24]
-    model = classifier(head, 30 if head in FIXED_LENGTH else None, True)
+    model = classifier(head, 30 if head in FIXED_LENGTH else None, Readings(True, phases))
     codes = random_codes(sizes)
     together = predict_probabilities(model, codes, precision="fp32")
     for row, sequence in enumerate(codes):
         tokens = [
-            torch.from_numpy(ENCODER.tokenizer.tokenize(strand).astype(np.int64))[:, None]
+            torch.from_numpy(ENCODER.tokenizer.tokenize(moved).astype(np.int64))[:, None]
             for strand in (sequence, reverse_complement(sequence))
+            for moved in (strand, np.append(strand[1:], np.uint8(AMBIGUOUS)))[:phases]
         ]
         with torch.no_grad():
-            forward, backward = (model.encoder(one)[0] for one in tokens)
-            beside = torch.cat([forward, backward.flip(0)], dim=2)
+            read = [model.encoder(one)[0] for one in tokens]
+            beside = torch.cat([*read[:phases], *(one.flip(0) for one in read[phases:])], dim=2)
             bases = torch.from_numpy(sequence)[None]
             if model.probe_head is not None:
                 logits = model.probe_head(beside, bases)
             else:
                 assert model.pooling_head is not None
-                length = torch.tensor([len(forward)])
-                pooled = [concat_pool(one, length) for one in (forward, backward)]
+                length = torch.tensor([len(beside)])
+                pooled = [concat_pool(one, length) for one in read]
                 logits = model.pooling_head.layers(torch.cat(pooled, dim=1))
                 if model.position_head is not None:
                     logits = logits + model.position_head(beside, bases)
@@ -370,7 +385,7 @@ def test_what_is_read_along_the_other_strand(head: str) -> None:
 
 
 def test_tokens_of_both_strands_side_by_side_are_of_the_same_bases() -> None:
-    model = classifier("position", 31, True)
+    model = classifier("position", 31, Readings(True))
     (sequence,) = random_codes([31])
     tokens = [ENCODER.tokenizer.tokenize(s) for s in (sequence, reverse_complement(sequence))]
     hidden = torch.from_numpy(np.stack(tokens).astype(np.int64)).T[:, :, None].float()
@@ -379,6 +394,20 @@ def test_tokens_of_both_strands_side_by_side_are_of_the_same_bases() -> None:
         kmer = sequence[2 * place : 2 * place + 5]
         assert token == ENCODER.tokenizer.tokenize(kmer)[0]
         assert complement == ENCODER.tokenizer.tokenize(reverse_complement(kmer))[0]
+
+
+@pytest.mark.parametrize("readings", READINGS)
+def test_apart_undoes_side_by_side(readings: Readings) -> None:
+    hidden = torch.randn(7, 3 * readings.count, 4, generator=torch.Generator().manual_seed(0))
+    beside = side_by_side(hidden, readings)
+    assert beside.shape == (7, 3, 4 * readings.count)
+    assert torch.equal(apart(beside, readings), hidden)
+
+
+@pytest.mark.parametrize("phases", [0, 3])
+def test_phases_that_no_tokenizer_has(phases: int) -> None:
+    with pytest.raises(InputError, match="phases: got"):
+        ClassifierConfig(ENCODER, ("a",), "position", 30, phases=phases)
 
 
 @pytest.mark.parametrize(

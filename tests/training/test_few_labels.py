@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genomic_ulmfit.data.readings import Readings
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, reverse_complement
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
@@ -23,7 +24,7 @@ from genomic_ulmfit.models.probe import ProbeHead, words_of
 from genomic_ulmfit.models.store import load_classifier, save_classifier
 from genomic_ulmfit.training import few_labels
 from genomic_ulmfit.training.by_labels import train_by_labels
-from genomic_ulmfit.training.features import cached_states, frozen_states
+from genomic_ulmfit.training.features import States, cached_states, frozen_states
 from genomic_ulmfit.training.few_labels import (
     RECIPES,
     ProbeRecipe,
@@ -33,7 +34,14 @@ from genomic_ulmfit.training.few_labels import (
     head_probabilities,
     recipe_by_labels,
 )
-from genomic_ulmfit.training.finetuning import NAIVE, PRETRAINED, FineTuningRecipe, Stage
+from genomic_ulmfit.training.finetuning import (
+    FROZEN,
+    NAIVE,
+    PRETRAINED,
+    FineTuningRecipe,
+    Stage,
+    fine_tune,
+)
 
 SMALL = EncoderConfig(embedding=12, hidden=16, layers=1)
 LENGTH = 61
@@ -65,7 +73,7 @@ def test_recipes_are_in_order_and_every_number_has_one() -> None:
         recipe = recipe_by_labels(n, pretrained=True, one_length=True)
         assert recipe.probe is not None
         assert recipe.network is None
-    assert recipe_by_labels(10_000, pretrained=True, one_length=True).network is PRETRAINED
+    assert recipe_by_labels(10_000, pretrained=True, one_length=True).network is FROZEN
     assert recipe_by_labels(20, pretrained=True, one_length=False) == Recipe(None, PRETRAINED)
     assert recipe_by_labels(20, pretrained=False, one_length=True) == Recipe(None, NAIVE)
 
@@ -280,38 +288,81 @@ def test_many_labels_take_both_and_few_the_probe(
     codes, targets = windows(60)
     model, curve = train_by_labels(codes, targets, wanted, **options)
     assert len(curve) == 1
-    assert model.config == replace(wanted, with_probe=True)
-    assert model.probe is not None
+    assert model.config == replace(wanted, with_probe=True, phases=2)
     save_classifier(model, tmp_path / "model", "# card\n", {})
-    again = load_classifier(tmp_path / "model")
+    network, probe, whole = (load_classifier(tmp_path / "model") for _ in range(3))
+    network.probe_head = None
+    probe.pooling_head = probe.position_head = None
     parts = [
-        np.log(predict_probabilities(one, codes, precision="fp32"))
-        for one in (load_classifier(tmp_path / "model"), model.probe)
+        np.log(predict_probabilities(one, codes, precision="fp32")) for one in (network, probe)
     ]
-    again.probe = None
-    network = np.log(predict_probabilities(again, codes, precision="fp32"))
-    together = np.exp((network + parts[1]) / 2)
+    assert abs(parts[0] - parts[1]).max() > 1e-3
+    together = np.exp((parts[0] + parts[1]) / 2)
     expected = together / together.sum(1, keepdims=True)
-    assert np.exp(parts[0]) == pytest.approx(expected, abs=1e-5)
+    assert predict_probabilities(whole, codes, precision="fp32") == pytest.approx(
+        expected, abs=1e-5
+    )
 
 
-@pytest.mark.parametrize("both_strands", [False, True])
-def test_a_probe_of_windows_with_context(encoder: LanguageModel, both_strands: bool) -> None:
+def test_no_probe_beside_a_network_that_changes_the_encoder() -> None:
+    with pytest.raises(ValueError, match="probe"):
+        Recipe(ProbeRecipe(1.0), PRETRAINED)
+
+
+@pytest.mark.parametrize("readings", [Readings(), Readings(True, 2)])
+def test_hidden_states_at_hand_change_nothing(encoder: LanguageModel, readings: Readings) -> None:
+    codes, targets = windows(30)
+    wanted = replace(
+        config(),
+        head="position",
+        both_strands=readings.both_strands,
+        phases=readings.phases,
+    )
+    states = frozen_states(encoder.encoder, codes, readings=readings, precision="fp32")
+    recipe = FineTuningRecipe((Stage(0, 2, 3e-3),), dropout=0.0)
+    curves = [
+        fine_tune(
+            codes,
+            targets,
+            wanted,
+            recipe,
+            encoder=encoder,
+            states=given,
+            precision="fp32",
+            progress=False,
+        )[1]
+        for given in (None, states)
+    ]
+    losses = [[point["train_loss"] for point in curve] for curve in curves]
+    assert losses[0] == pytest.approx(losses[1], rel=2e-3)
+
+
+@pytest.mark.parametrize("readings", [Readings(), Readings(True), Readings(True, 2)])
+def test_a_probe_of_windows_with_context(encoder: LanguageModel, readings: Readings) -> None:
     codes, targets = windows(40)
     sides = [c[:20] for c in windows(80, seed=9)[0]]
     longer = [np.concatenate(parts) for parts in zip(sides[:40], codes, sides[40:], strict=True)]
     inside = slice(10, 10 + SMALL.tokenizer.n_tokens(LENGTH))
-    forward = frozen_states(encoder.encoder, longer, precision="fp32")[:, inside]
-    complements = [reverse_complement(c) for c in longer]
-    backward = frozen_states(encoder.encoder, complements, precision="fp32")[:, inside]
-    states = np.concatenate([forward, backward[:, ::-1]], axis=2) if both_strands else forward
-    options = {"context": 20, "both_strands": both_strands}
+
+    def read(sequences: list[Codes], phase: int) -> States:
+        moved = [np.append(c[phase:], [AMBIGUOUS] * phase).astype(np.uint8) for c in sequences]
+        return frozen_states(encoder.encoder, moved, precision="fp32")[:, inside]
+
+    phases = range(readings.phases)
+    parts = [read(longer, phase) for phase in phases]
+    if readings.both_strands:
+        complements = [reverse_complement(c) for c in longer]
+        parts += [read(complements, phase)[:, ::-1] for phase in phases]
+    states = np.concatenate(parts, axis=2)
     np.testing.assert_array_equal(
-        frozen_states(encoder.encoder, longer, precision="fp32", **options), states
+        frozen_states(encoder.encoder, longer, context=20, readings=readings, precision="fp32"),
+        states,
     )
-    rough = frozen_states(encoder.encoder, longer, precision="bf16", **options)
+    rough = frozen_states(encoder.encoder, longer, context=20, readings=readings, precision="bf16")
     np.testing.assert_allclose(rough.astype(np.float32), states.astype(np.float32), atol=0.02)
-    wanted = replace(config(), **options)
+    wanted = replace(
+        config(), context=20, both_strands=readings.both_strands, phases=readings.phases
+    )
     model = fit_probe(longer, targets, wanted, ProbeRecipe(4.0), encoder, precision="fp32")
     assert model.probe_head is not None
     expected = head_probabilities(model.probe_head, codes, states)

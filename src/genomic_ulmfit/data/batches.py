@@ -11,12 +11,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, reverse_complement
+from genomic_ulmfit.data.readings import Readings
+from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
 
 MOST_BASES = 1 << 20
 """Bases of a batch in order of length, padding included: one long sequence must not make hundreds
 of short ones as long."""
+
+
+READ_ONCE = Readings()
 
 
 class Batch(NamedTuple):
@@ -27,8 +31,7 @@ class Batch(NamedTuple):
     rows : Tensor of int64, shape (batch,)
         Which sequences these are.
     tokens : Tensor of int64, shape (time, readings * batch)
-        Padded with the unknown token. Two readings are the sequences and, behind them, their
-        reverse complements.
+        Padded with the unknown token. The first reading of all sequences comes first.
     lengths : Tensor of int64, shape (batch,)
         Tokens of each sequence.
     codes : Tensor of uint8, shape (batch, bases)
@@ -48,42 +51,34 @@ class TokenizedSequences:
     Parameters
     ----------
     codes : sequence of numpy.ndarray of uint8
-    tokens : list of numpy.ndarray of uint16
+    tokens : list of numpy.ndarray of uint16, each of shape (readings, n_tokens)
     unknown : int
         Token that pads.
-    complements : list of numpy.ndarray of uint16, optional
-        Tokens of the reverse complements, where these are read too.
     """
 
     codes: Sequence[Codes]
     tokens: list[npt.NDArray[np.uint16]]
     unknown: int
-    complements: list[npt.NDArray[np.uint16]] | None = None
 
     @classmethod
     def of(
-        cls, codes: Sequence[Codes], tokenizer: KmerTokenizer, *, both_strands: bool = False
+        cls, codes: Sequence[Codes], tokenizer: KmerTokenizer, readings: Readings = READ_ONCE
     ) -> TokenizedSequences:
         """Tokenize base codes; raises `InputError` for a sequence shorter than a k-mer."""
-        tokens = [tokenizer.tokenize(c) for c in codes]
-        complements = None
-        if both_strands:
-            complements = [tokenizer.tokenize(reverse_complement(c)) for c in codes]
-        return cls(codes, tokens, tokenizer.unknown, complements)
+        tokens = [tokenizer.tokenize(np.stack(readings.of(c))) for c in codes]
+        return cls(codes, tokens, tokenizer.unknown)
 
     def __len__(self) -> int:
         return len(self.tokens)
 
     def batch(self, index: npt.NDArray[np.intp]) -> Batch:
         """Return the sequences at `index`, padded."""
-        lengths = np.array([len(self.tokens[i]) for i in index])
-        readings = [self.tokens] if self.complements is None else [self.tokens, self.complements]
-        shape = (len(readings), len(index), lengths.max())
+        lengths = np.array([self.tokens[i].shape[1] for i in index])
+        shape = (len(self.tokens[index[0]]), len(index), lengths.max())
         tokens = np.full(shape, self.unknown, dtype=np.int64)
         codes = np.full((len(index), max(len(self.codes[i]) for i in index)), AMBIGUOUS, np.uint8)
         for row, i in enumerate(index):
-            for reading, of_all in enumerate(readings):
-                tokens[reading, row, : lengths[row]] = of_all[i]
+            tokens[:, row, : lengths[row]] = self.tokens[i]
             codes[row, : len(self.codes[i])] = self.codes[i]
         return Batch(
             torch.from_numpy(index.astype(np.int64)),
@@ -147,7 +142,7 @@ class ShuffledBatches:
         rng = np.random.default_rng([self.seed, self.epoch])
         self.epoch += 1
         order = rng.permutation(len(self.sequences))
-        lengths = np.array([len(t) for t in self.sequences.tokens])
+        lengths = np.array([t.shape[1] for t in self.sequences.tokens])
         step = self.size * self.BUCKET
         buckets = [order[i : i + step] for i in range(0, len(order), step)]
         order = np.concatenate([b[np.argsort(lengths[b], kind="stable")] for b in buckets])

@@ -21,8 +21,8 @@ from torch.nn import functional as F
 from genomic_ulmfit.data.batches import Batch
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, BASES, Codes
 from genomic_ulmfit.inference.edits import Report
-from genomic_ulmfit.inference.targets import Floats, batches, log_odds, networks, window_of
-from genomic_ulmfit.models.classifier import Classifier, PositionHead
+from genomic_ulmfit.inference.targets import Floats, batches, log_odds, window_of
+from genomic_ulmfit.models.classifier import Classifier, PositionHead, mean_logits
 from genomic_ulmfit.models.precision import autocast
 from genomic_ulmfit.models.probe import WORD, ProbeHead
 
@@ -164,33 +164,31 @@ def mixed_logits(
     -------
     Tensor of float32, shape (batch, n_classes)
     """
-    found = [_mixed_logits(one, bases, sizes, lengths, precision) for one in networks(model)]
-    return torch.stack(found).mean(0)
-
-
-def _mixed_logits(
-    network: Classifier, bases: Tensor, sizes: Tensor, lengths: Tensor, precision: str
-) -> Tensor:
-    tokenizer = network.encoder.config.tokenizer
-    readings = [bases, _turned(bases, sizes)] if network.config.both_strands else [bases]
+    tokenizer = model.encoder.config.tokenizer
+    strands = [bases, _turned(bases, sizes)] if model.config.both_strands else [bases]
+    readings = [
+        F.pad(strand[:, phase:], (0, 0, 0, phase))
+        for strand in strands
+        for phase in range(model.config.phases)
+    ]
     shares = words(torch.cat(readings), tokenizer.k, tokenizer.stride).transpose(0, 1)
-    embedded = shares @ network.encoder.embedding.weight[: tokenizer.unknown]
+    embedded = shares @ model.encoder.embedding.weight[: tokenizer.unknown]
     # cuDNN has no gradient for an LSTM in evaluation mode.
     with autocast(precision), torch.backends.cudnn.flags(enabled=False):
-        hidden, _, _ = network.encoder.forward_from(0, embedded)
-    hidden = network.only_the_sequence(hidden).float()
-    if network.config.length is not None:
-        around = (bases.shape[1] - network.config.length) // 2
-        bases = bases[:, around : around + network.config.length]
-    if network.probe_head is not None:
-        return _probe_logits(network.probe_head, network.side_by_side(hidden), bases)
-    assert network.pooling_head is not None
-    logits: Tensor = network.pooling_head(hidden, lengths.clamp(max=len(hidden)))
-    if network.position_head is not None:
-        logits = logits + _position_logits(
-            network.position_head, network.side_by_side(hidden), bases
-        )
-    return logits
+        hidden, _, _ = model.encoder.forward_from(0, embedded)
+    hidden = model.only_the_sequence(hidden).float()
+    if model.config.length is not None:
+        around = (bases.shape[1] - model.config.length) // 2
+        bases = bases[:, around : around + model.config.length]
+    network = probe = None
+    if model.pooling_head is not None:
+        network = model.pooling_head(hidden, lengths.clamp(max=len(hidden)))
+        if model.position_head is not None:
+            beside = model.side_by_side(hidden)
+            network = network + _position_logits(model.position_head, beside, bases)
+    if model.probe_head is not None:
+        probe = _probe_logits(model.probe_head, model.side_by_side(hidden), bases)
+    return mean_logits(network, probe)
 
 
 def _turned(bases: Tensor, sizes: Tensor) -> Tensor:

@@ -19,9 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genomic_ulmfit.data.readings import shifted
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
 from genomic_ulmfit.inference.runs import Run
-from genomic_ulmfit.models.classifier import Classifier, PoolingHead, PositionHead
+from genomic_ulmfit.models.classifier import Classifier, PoolingHead, PositionHead, mean_logits
 from genomic_ulmfit.models.precision import autocast
 
 CONTEXT = 512
@@ -65,13 +66,6 @@ def dense_logits(
             logits = _together([runs[i] for i in chosen], model, window, precision)
             for i, of_run in zip(chosen, logits, strict=True):
                 results[i] = of_run
-    if model.probe is not None:
-        # It has an encoder of its own, which was never fine-tuned.
-        of_probe = dense_logits(model.probe, runs, window, precision)
-        results = [
-            {strand: (a[strand] + b[strand]) / 2 for strand in a}
-            for a, b in zip(results, of_probe, strict=True)
-        ]
     return results
 
 
@@ -83,19 +77,20 @@ def _together(
     stride = tokenizer.stride
     device = next(model.parameters()).device
     codes = {strand: _padded([run.along(strand).codes for run in runs]) for strand in (1, -1)}
-    tokens = torch.from_numpy(
-        tokenizer.tokenize(np.concatenate([codes[1], codes[-1]])).astype(np.int64)
-    ).T
-    read = dict(zip((1, -1), _read(model, tokens.to(device), precision).chunk(2, 1), strict=True))
+    phases = model.config.phases
+    wanted = [shifted(codes[strand], phase) for strand in (1, -1) for phase in range(phases)]
+    tokens = torch.from_numpy(tokenizer.tokenize(np.concatenate(wanted)).astype(np.int64)).T
+    hidden = _read(model, tokens.to(device), precision).chunk(2 * phases, dim=1)
+    read = {1: hidden[:phases], -1: hidden[phases:]}
     lengths = [tokenizer.n_tokens(len(run.codes)) for run in runs]
 
     logits = {}
     for strand in (1, -1):
         bases = torch.from_numpy(codes[strand])
-        seen = read[strand]
+        seen = list(read[strand])
         if model.config.both_strands:
-            seen = torch.cat([seen, _turned(read[-strand], lengths)], dim=2)
-        logits[strand] = _by_pieces(model, seen, bases, window)
+            seen += [_turned(backward, lengths) for backward in read[-strand]]
+        logits[strand] = _by_pieces(model, torch.cat(seen, dim=2), bases, window)
 
     results: list[ByStrand] = []
     for column, run in enumerate(runs):
@@ -170,16 +165,18 @@ def window_logits(model: Classifier, hidden: Tensor, codes: Tensor, window: int)
     Tensor of float32, shape (time - n_tokens(window) + 1, batch, n_classes)
     """
     tokenizer = model.config.encoder.tokenizer
+    width, phases = tokenizer.n_tokens(window), model.config.phases
+    network = probe = None
+    if model.pooling_head is not None:
+        network = pooling_logits(model.pooling_head, hidden, width, phases)
+        if model.position_head is not None:
+            network = network + position_logits(model.position_head, hidden, codes, window)
     if model.probe_head is not None:
-        return model.probe_head.sliding(hidden, codes, tokenizer.stride)
-    assert model.pooling_head is not None
-    logits = pooling_logits(model.pooling_head, hidden, tokenizer.n_tokens(window))
-    if model.position_head is not None:
-        logits = logits + position_logits(model.position_head, hidden, codes, window)
-    return logits
+        probe = model.probe_head.sliding(hidden, codes, tokenizer.stride)
+    return mean_logits(network, probe)
 
 
-def pooling_logits(head: PoolingHead, hidden: Tensor, width: int) -> Tensor:
+def pooling_logits(head: PoolingHead, hidden: Tensor, width: int, along: int = 1) -> Tensor:
     """Apply the pooling head to every stretch of `width` hidden states.
 
     Parameters
@@ -189,6 +186,8 @@ def pooling_logits(head: PoolingHead, hidden: Tensor, width: int) -> Tensor:
         Readings side by side.
     width : int
         Tokens per window.
+    along : int
+        Readings along this strand; those behind them are along the other.
 
     Returns
     -------
@@ -210,7 +209,7 @@ def pooling_logits(head: PoolingHead, hidden: Tensor, width: int) -> Tensor:
         of_one = of_one.float()
         sums = F.pad(F.linear(of_one, of_mean).cumsum(0), (0, 0, 0, 0, 1, 0))
         # What is read along the other strand ends where the window begins.
-        last = of_one[: len(of_one) - width + 1] if reading else of_one[width - 1 :]
+        last = of_one[width - 1 :] if reading < along else of_one[: len(of_one) - width + 1]
         pooled = (
             pooled
             + F.linear(last, of_last)

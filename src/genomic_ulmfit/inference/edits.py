@@ -19,9 +19,10 @@ import torch
 from torch import Tensor
 
 from genomic_ulmfit.data.batches import Batch
+from genomic_ulmfit.data.readings import shifted
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, reverse_complement
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
-from genomic_ulmfit.inference.targets import Floats, batches, head_logits, log_odds, networks
+from genomic_ulmfit.inference.targets import Floats, batches, head_logits, log_odds
 from genomic_ulmfit.models.awd_lstm import State
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.precision import autocast
@@ -101,8 +102,7 @@ def edited_log_odds(
             which = np.concatenate([by_row[bounds[row] : bounds[row + 1]] for row in rows])
             columns = np.repeat(np.arange(len(rows)), bounds[rows + 1] - bounds[rows])
             chosen = Edits(columns, edits.starts[which], edits.bases[which])
-            found = [_read(network, batch, sizes, chosen, precision) for network in networks(model)]
-            original, edited = (sum(logits) / len(found) for logits in zip(*found, strict=True))
+            original, edited = _read(model, batch, sizes, chosen, precision)
             of_sequences[rows] = log_odds(original, target).numpy()
             of_edits[which] = log_odds(edited, target).numpy()
             done += len(rows)
@@ -110,79 +110,91 @@ def edited_log_odds(
     return of_sequences, of_edits
 
 
-class _Strand(NamedTuple):
-    """A strand of a batch's sequences, 5' to 3', with the same edits.
+class _Reading(NamedTuple):
+    """A strand of a batch's sequences, 5' to 3', with the same edits, read in one phase.
 
     Parameters
     ----------
     codes : numpy.ndarray of uint8, shape (batch, bases)
         Padded at the end.
     edits : Edits
+    phase : int
     first : numpy.ndarray of int, shape (n_edits,)
         First token that each edit touches; the number of tokens if it touches none.
     """
 
     codes: npt.NDArray[np.uint8]
     edits: Edits
+    phase: int
     first: Indices
 
 
 def _read(
-    network: Classifier, batch: Batch, sizes: Indices, edits: Edits, precision: str
+    model: Classifier, batch: Batch, sizes: Indices, edits: Edits, precision: str
 ) -> tuple[Tensor, Tensor]:
     """Return logits of a batch's sequences, `sizes` bases long, and of edits of its columns."""
-    tokenizer, n_tokens = network.encoder.config.tokenizer, len(batch.tokens)
-    strands = _strands(network, batch, sizes, edits)
-    hidden, states = _read_originals(network, batch, precision)
+    tokenizer, n_tokens = model.encoder.config.tokenizer, len(batch.tokens)
+    readings = _readings(model, batch, sizes, edits)
+    hidden, states = _read_originals(model, batch, precision)
     # What stands around the sequences themselves is read, but no head sees it.
-    seen = network.only_the_sequence(hidden)
+    seen = model.only_the_sequence(hidden)
     before = (n_tokens - len(seen)) // 2
-    edited = torch.zeros(len(edits.rows), len(network.config.classes))
-    for which in _groups([strand.first for strand in strands], max(1, TOKENS // n_tokens)):
+    edited = torch.zeros(len(edits.rows), len(model.config.classes))
+    for which in _groups([reading.first for reading in readings], max(1, TOKENS // n_tokens)):
         columns = torch.from_numpy(edits.rows[which])
-        readings = []
-        for number, strand in enumerate(strands):
-            token = int(strand.first[which[0]])
+        read = []
+        for number, reading in enumerate(readings):
+            token = int(reading.first[which[0]])
             own = columns + number * len(sizes)
-            reading = seen[:, own]
+            hidden_of_one = seen[:, own]
             if token < n_tokens:
-                changed = _apply(strand, which)[:, token * tokenizer.stride :]
+                changed = shifted(_apply(reading, which), reading.phase)
+                changed = changed[:, token * tokenizer.stride :]
                 tokens = tokenizer.tokenize(changed).astype(np.int64)
                 with autocast(precision):
-                    after, _, _ = network.encoder(
+                    after, _, _ = model.encoder(
                         torch.from_numpy(tokens.T),
                         [(h[:, own], c[:, own]) for h, c in states[token]],
                     )
-                # `after` runs from `token` to the last one, `reading` leaves context out.
+                # `after` runs from `token` to the last one, the other leaves context out.
                 start = max(token - before, 0)
-                reading[start:] = after[start + before - token :][: len(reading) - start]
-            readings.append(reading)
+                left_over = len(hidden_of_one) - start
+                hidden_of_one[start:] = after[start + before - token :][:left_over]
+            read.append(hidden_of_one)
         edited[which] = head_logits(
-            network,
-            torch.cat(readings, dim=1),
+            model,
+            torch.cat(read, dim=1),
             batch.lengths[columns],
-            torch.from_numpy(_apply(strands[0], which)),
+            torch.from_numpy(_apply(readings[0], which)),
         )
-    return head_logits(network, seen, batch.lengths, batch.codes), edited
+    return head_logits(model, seen, batch.lengths, batch.codes), edited
 
 
-def _strands(
-    network: Classifier, batch: Batch, sizes: Indices, edits: Edits
-) -> tuple[_Strand, ...]:
-    """Return what the network reads: the forward strand, and for some the reverse one."""
-    tokenizer, n_tokens = network.encoder.config.tokenizer, len(batch.tokens)
+def _readings(model: Classifier, batch: Batch, sizes: Indices, edits: Edits) -> list[_Reading]:
+    """Return what the network reads, in the order of `genomic_ulmfit.data.readings.Readings`."""
     codes = batch.codes.numpy()
-    forward = _Strand(codes, edits, _first_tokens(tokenizer, edits.starts, n_tokens))
-    if not network.config.both_strands:
-        return (forward,)
+    strands = [(codes, edits)]
+    if model.config.both_strands:
+        strands.append(_mirrored(codes, sizes, edits))
+    tokenizer, n_tokens = model.encoder.config.tokenizer, len(batch.tokens)
+    return [
+        _Reading(*strand, phase, _first_tokens(tokenizer, strand[1].starts - phase, n_tokens))
+        for strand in strands
+        for phase in range(model.config.phases)
+    ]
+
+
+def _mirrored(
+    codes: npt.NDArray[np.uint8], sizes: Indices, edits: Edits
+) -> tuple[npt.NDArray[np.uint8], Edits]:
+    """Return the reverse complements of a batch's sequences, and the same edits of them."""
     turned = np.full_like(codes, AMBIGUOUS)
     for row, size in enumerate(sizes):
         turned[row, :size] = reverse_complement(codes[row, :size])
     starts = sizes[edits.rows] - edits.starts - edits.bases.shape[1]
     # Base by base, then along each stretch.
     bases = reverse_complement(edits.bases.ravel()).reshape(edits.bases.shape)[::-1]
-    mirrored = Edits(edits.rows, starts, bases)
-    return forward, _Strand(turned, mirrored, _first_tokens(tokenizer, starts, n_tokens))
+    return turned, Edits(edits.rows, starts, bases)
 
 
 def _first_tokens(tokenizer: KmerTokenizer, starts: Indices, n_tokens: int) -> Indices:
@@ -192,11 +204,9 @@ def _first_tokens(tokenizer: KmerTokenizer, starts: Indices, n_tokens: int) -> I
     return first.clip(0, n_tokens)
 
 
-def _read_originals(
-    network: Classifier, batch: Batch, precision: str
-) -> tuple[Tensor, list[State]]:
+def _read_originals(model: Classifier, batch: Batch, precision: str) -> tuple[Tensor, list[State]]:
     """Return the hidden states of a batch, and the encoder's state before each token."""
-    encoder = network.encoder
+    encoder = model.encoder
     n_columns = batch.tokens.shape[1]
     state: State = [
         (torch.zeros(1, n_columns, width), torch.zeros(1, n_columns, width))
@@ -221,9 +231,9 @@ def _groups(keys: Sequence[Indices], size: int) -> Iterator[Indices]:
             yield group[begin : begin + size]
 
 
-def _apply(strand: _Strand, which: Indices) -> npt.NDArray[np.uint8]:
+def _apply(reading: _Reading, which: Indices) -> npt.NDArray[np.uint8]:
     """Return one edited copy of its sequence for each of some edits."""
-    rows, starts, bases = (part[which] for part in strand.edits)
-    changed = strand.codes[rows]
+    rows, starts, bases = (part[which] for part in reading.edits)
+    changed = reading.codes[rows]
     np.put_along_axis(changed, starts[:, None] + np.arange(bases.shape[1]), bases, axis=1)
     return changed

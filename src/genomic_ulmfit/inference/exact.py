@@ -66,7 +66,7 @@ def _along(model: Classifier, run: Run, window: int) -> Tensor:
         for first in range(0, len(chosen), BATCH):
             rows = chosen[first : first + BATCH]
             codes = views[run.before - context + rows * run.spacing].copy()
-            batch = TokenizedSequences.of(codes, tokenizer, both_strands=config.both_strands).batch(
+            batch = TokenizedSequences.of(codes, tokenizer, config.readings).batch(
                 np.arange(len(codes))
             )
             logits[rows] = model(*(part.to(device) for part in batch[1:])).float().cpu()

@@ -68,11 +68,6 @@ def probability(log_odds: Floats) -> Floats:
     return np.asarray(0.5 + 0.5 * np.tanh(0.5 * log_odds), dtype=np.float32)
 
 
-def networks(model: Classifier) -> tuple[Classifier, ...]:
-    """Return the network and, where it has one, the probe beside it; logits are their mean."""
-    return (model,) if model.probe is None else (model, model.probe)
-
-
 def window_of(model: Classifier, codes: Codes) -> Codes:
     """Cut off the context around a sequence, if it has any: as much before as behind."""
     length = model.config.length
@@ -95,18 +90,16 @@ def batches(model: Classifier, codes: Sequence[Codes], size: int) -> Iterator[Ba
     size : int
     """
     config = model.config
-    sequences = TokenizedSequences.of(
-        codes, config.encoder.tokenizer, both_strands=config.both_strands
-    )
+    sequences = TokenizedSequences.of(codes, config.encoder.tokenizer, config.readings)
     return sequences.in_order_of_length(size, pad=config.length is None)
 
 
-def head_logits(network: Classifier, hidden: Tensor, lengths: Tensor, codes: Tensor) -> Tensor:
-    """Apply a network's head, in fp32: rounded logits would hide small differences.
+def head_logits(model: Classifier, hidden: Tensor, lengths: Tensor, codes: Tensor) -> Tensor:
+    """Apply a model's head, in fp32: rounded logits would hide small differences.
 
     Parameters
     ----------
-    network : Classifier
+    model : Classifier
     hidden : Tensor, shape (time, readings * batch, channels)
         Of the last layer.
     lengths, codes : Tensor
@@ -116,7 +109,7 @@ def head_logits(network: Classifier, hidden: Tensor, lengths: Tensor, codes: Ten
     -------
     Tensor of float32, shape (batch, n_classes)
     """
-    return network.forward_from(len(network.encoder.layers), hidden.float(), lengths, codes)
+    return model.forward_from(len(model.encoder.layers), hidden.float(), lengths, codes)
 
 
 def sequence_log_odds(
@@ -141,10 +134,8 @@ def sequence_log_odds(
     found = np.zeros(len(codes), dtype=np.float32)
     with torch.no_grad():
         for batch in batches(model, codes, batch_size):
-            logits = torch.zeros(len(batch.rows), len(model.config.classes))
-            for network in networks(model):
-                with autocast(precision):
-                    hidden, _, _ = network.encoder(batch.tokens)
-                logits += head_logits(network, hidden, batch.lengths, batch.codes)
-            found[batch.rows.numpy()] = log_odds(logits / len(networks(model)), target).numpy()
+            with autocast(precision):
+                hidden, _, _ = model.encoder(batch.tokens)
+            logits = head_logits(model, hidden, batch.lengths, batch.codes)
+            found[batch.rows.numpy()] = log_odds(logits, target).numpy()
     return found

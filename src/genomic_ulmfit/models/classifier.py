@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genomic_ulmfit.data.readings import Readings
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, BASES
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
 from genomic_ulmfit.errors import InputError
@@ -42,11 +43,14 @@ class ClassifierConfig:
     both_strands : bool
         Whether the encoder reads the reverse complement, too, so that the head knows of every
         place what stands on either side. A language model of both strands can do that as it is.
+    phases : int
+        How many of the tokenizer's phases the encoder reads: 1, or with its stride all of them.
+        Each cuts the bases into other k-mers, and so gives another opinion of the same place.
     integer_labels : bool
         Whether class names are to be given back as integers.
     with_probe : bool
-        Whether a probe, with an encoder of its own that was never fine-tuned, has a say: logits
-        are then the mean of both.
+        Whether a probe of the same hidden states has a say beside the head: logits are then the
+        mean of both.
     """
 
     encoder: EncoderConfig
@@ -57,11 +61,12 @@ class ClassifierConfig:
     with_probe: bool = False
     context: int = 0
     both_strands: bool = False
+    phases: int = 1
 
     @property
-    def readings(self) -> int:
-        """How many times a sequence is read: along each strand that is."""
-        return 1 + self.both_strands
+    def readings(self) -> Readings:
+        """The ways in which a sequence is read."""
+        return Readings(self.both_strands, self.phases)
 
     def __post_init__(self) -> None:
         if self.head not in HEADS:
@@ -77,6 +82,8 @@ class ClassifierConfig:
                 f"context: got {self.context} bases; allowed are multiples of {stride}, around "
                 "sequences of one length."
             )
+        if not 1 <= self.phases <= stride:
+            raise InputError(f"phases: got {self.phases}, allowed are 1 to {stride}.")
         if self.head == "probe" and self.with_probe:
             raise InputError("with_probe: a probe has no second one; use another head.")
 
@@ -220,7 +227,7 @@ class PositionHead(nn.Module):
         Parameters
         ----------
         hidden : Tensor, shape (n_tokens, batch, width)
-            Readings side by side, see `side_by_side`.
+            Readings as `side_by_side` puts them.
         codes : Tensor of uint8, shape (batch, n_bases)
 
         Returns
@@ -254,24 +261,23 @@ class Classifier(nn.Module):
         dropouts = dropouts or Dropouts()
         self.encoder = AWDLSTM(config.encoder, dropouts)
         width, n_classes = config.encoder.embedding, len(config.classes)
-        by_position = width * config.readings
+        by_position = width * config.readings.count
         tokenizer = config.encoder.tokenizer
         self.pooling_head: PoolingHead | None = None
         self.position_head: PositionHead | None = None
         self.probe_head: ProbeHead | None = None
-        if config.head == "probe":
+        if config.head == "probe" or config.with_probe:
             assert config.length is not None
             self.probe_head = ProbeHead(
                 by_position, tokenizer.n_tokens(config.length), config.length, n_classes
             )
-        else:
-            self.pooling_head = PoolingHead(width, n_classes, dropouts.output, config.readings)
+        if config.head != "probe":
+            self.pooling_head = PoolingHead(
+                width, n_classes, dropouts.output, config.readings.count
+            )
         if config.head == "position":
             assert config.length is not None
             self.position_head = PositionHead(by_position, tokenizer, config.length, n_classes)
-        self.probe: Classifier | None = None
-        if config.with_probe:
-            self.probe = Classifier(replace(config, head="probe", with_probe=False))
 
     def forward(self, tokens: Tensor, lengths: Tensor, codes: Tensor) -> Tensor:
         """Score sequences.
@@ -293,15 +299,10 @@ class Classifier(nn.Module):
         Tensor, shape (batch, n_classes)
             Logits.
         """
-        logits = self.forward_from(0, self.encoder.embed(tokens), lengths, codes)
-        if self.probe is not None:
-            logits = (logits + self.probe(tokens, lengths, codes)) / 2
-        return logits
+        return self.forward_from(0, self.encoder.embed(tokens), lengths, codes)
 
     def forward_from(self, first: int, x: Tensor, lengths: Tensor, codes: Tensor) -> Tensor:
         """Score the output of the first `first` LSTM layers (of the embedding if 0).
-
-        The probe beside the network, if there is one, is left out.
 
         Parameters
         ----------
@@ -323,17 +324,17 @@ class Classifier(nn.Module):
         # Without output dropout: on channels whose mean is large against what varies, batch
         # norm would learn the variance of the masks. The pooling head has dropout of its own.
         hidden, _, _ = self.encoder.forward_from(first, x, state)
+        network = probe = None
+        if self.pooling_head is not None:
+            network = self.pooling_head(hidden, lengths)
+            if self.position_head is not None:
+                network = network + self.position_head(self.side_by_side(hidden), codes)
         if self.probe_head is not None:
-            logits: Tensor = self.probe_head(self.side_by_side(hidden), codes)
-            return logits
-        assert self.pooling_head is not None
-        logits = self.pooling_head(hidden, lengths)
-        if self.position_head is not None:
-            logits = logits + self.position_head(self.side_by_side(hidden), codes)
-        return logits
+            probe = self.probe_head(self.side_by_side(hidden), codes)
+        return mean_logits(network, probe)
 
     def side_by_side(self, hidden: Tensor) -> Tensor:
-        """Put what was read along either strand beside each other, place by place.
+        """Put what was read of the same place in several ways beside each other.
 
         Parameters
         ----------
@@ -343,13 +344,9 @@ class Classifier(nn.Module):
         Returns
         -------
         Tensor, shape (time, batch, readings * width)
-            Tokens that stand beside each other are of the same bases; of sequences whose length
-            less k is no multiple of the stride, one base apart.
+            As `side_by_side` gives them.
         """
-        if not self.config.both_strands:
-            return hidden
-        forward, backward = hidden.chunk(2, dim=1)
-        return torch.cat([forward, backward.flip(0)], dim=2)
+        return side_by_side(hidden, self.config.readings)
 
     def only_the_sequence(self, x: Tensor) -> Tensor:
         """Cut off the time steps of context, before and behind.
@@ -382,3 +379,37 @@ class Classifier(nn.Module):
         with torch.no_grad():
             _, _, state = self.encoder.forward_from(first, x[:before])
         return rest, state
+
+
+def mean_logits(network: Tensor | None, probe: Tensor | None) -> Tensor:
+    """Return the logits of what there is of a network and a probe, the mean if it is both."""
+    logits = [one for one in (network, probe) if one is not None]
+    return logits[0] if len(logits) == 1 else (logits[0] + logits[1]) / 2
+
+
+def apart(beside: Tensor, readings: Readings) -> Tensor:
+    """Undo `side_by_side`."""
+    parts = list(beside.chunk(readings.count, dim=2))
+    along = parts[: readings.phases]
+    return torch.cat([*along, *(part.flip(0) for part in parts[readings.phases :])], dim=1)
+
+
+def side_by_side(hidden: Tensor, readings: Readings) -> Tensor:
+    """Put what was read of the same place in several ways beside each other.
+
+    Parameters
+    ----------
+    hidden : Tensor, shape (time, readings * batch, width)
+        Of sequences of one length.
+    readings : Readings
+
+    Returns
+    -------
+    Tensor, shape (time, batch, readings * width)
+        What was read along the other strand is turned round. Tokens that stand beside each
+        other are of the same bases or, of another phase, and of sequences whose length less k is
+        no multiple of the stride, fewer bases apart than the stride.
+    """
+    parts = list(hidden.chunk(readings.count, dim=1))
+    along = parts[: readings.phases]
+    return torch.cat([*along, *(part.flip(0) for part in parts[readings.phases :])], dim=2)

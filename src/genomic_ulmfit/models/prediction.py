@@ -54,9 +54,7 @@ def predict_probabilities(
     device = next(model.parameters()).device
     model.eval()
     config = model.config
-    sequences = TokenizedSequences.of(
-        codes, config.encoder.tokenizer, both_strands=config.both_strands
-    )
+    sequences = TokenizedSequences.of(codes, config.encoder.tokenizer, config.readings)
     with torch.no_grad(), autocast(precision or best_precision()):
         # With and without context, sequences of one length are not to be padded to another.
         for batch in sequences.in_order_of_length(batch_size, pad=config.length is None):

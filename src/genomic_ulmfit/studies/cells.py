@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from genomic_ulmfit.data.promoters import promoter_table
+from genomic_ulmfit.data.readings import Readings
 from genomic_ulmfit.data.splits import split_seed, split_strict
 from genomic_ulmfit.dna.genome import Genome
 from genomic_ulmfit.evaluation.baselines import BASELINES
@@ -145,7 +146,7 @@ def run_cell(
             train["label"].to_numpy(),
             preset_config(preset),
             network.head,
-            both_strands=False,
+            readings=Readings(),
         )
         model, curve = fine_tune(
             codes,

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 import genomic_ulmfit
+from genomic_ulmfit.data.readings import Readings
 from genomic_ulmfit.data.tables import read_labelled
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.errors import InputError
@@ -38,8 +39,19 @@ from genomic_ulmfit.studies.encoders import SHIPPED
 from genomic_ulmfit.studies.settings import settle
 from genomic_ulmfit.training.by_labels import train_by_labels
 from genomic_ulmfit.training.features import States, cached_states
-from genomic_ulmfit.training.few_labels import ProbeRecipe, fit_head, head_probabilities
-from genomic_ulmfit.training.finetuning_job import classifier_config, encode_all, targets_of
+from genomic_ulmfit.training.few_labels import (
+    ProbeRecipe,
+    config_by_recipe,
+    fit_head,
+    head_probabilities,
+    recipe_by_labels,
+)
+from genomic_ulmfit.training.finetuning_job import (
+    BOTH_STRANDS,
+    classifier_config,
+    encode_all,
+    targets_of,
+)
 
 SIZES = "20,50,100,200,500,1000,3000,all"
 ALL = "all"
@@ -306,8 +318,9 @@ class _Data:
     def test_targets(self) -> npt.NDArray[np.intp]:
         return targets_of(self.test["label"], self.classes)
 
-    def config(self, architecture: EncoderConfig) -> ClassifierConfig:
-        return classifier_config(self.train_codes, self.train["label"].to_numpy(), architecture)
+    def config(self, architecture: EncoderConfig, readings: Readings) -> ClassifierConfig:
+        labels = self.train["label"].to_numpy()
+        return classifier_config(self.train_codes, labels, architecture, readings=readings)
 
     def facts(self) -> dict[str, Any]:
         """Say what the study ran on."""
@@ -359,14 +372,14 @@ class _Bench:
             model, _ = train_by_labels(
                 [data.train_codes[i] for i in subset],
                 targets,
-                data.config(encoder.encoder.config if encoder else self.architecture),
+                self._config(self.rows.get(cell.model)),
                 encoder=encoder,
                 states=None if of_train is None else of_train[subset],
                 seed=seed,
                 precision=self.precision,
                 progress=self.progress,
             )
-            if model.probe_head is not None and of_test is not None:
+            if model.probe_head and model.config.head == "probe" and of_test is not None:
                 probabilities = head_probabilities(model.probe_head, data.test_codes, of_test)
             else:
                 probabilities = predict_probabilities(
@@ -384,6 +397,14 @@ class _Bench:
             "seconds": round(seconds, 2),
         }
 
+    def _config(self, encoder: PretrainedEncoder | None) -> ClassifierConfig:
+        """Return the classifier; the naive one reads the strand given, as the seed's did."""
+        if encoder is None:
+            return self.data.config(self.architecture, Readings())
+        # Whatever the number of labels, a recipe with an encoder has a probe.
+        recipe = recipe_by_labels(1, pretrained=True, one_length=True)
+        return config_by_recipe(self.data.config(encoder.architecture, BOTH_STRANDS), recipe)
+
     def _encoder(self, row: str) -> tuple[LanguageModel | None, States | None, States | None]:
         if row not in self.rows:
             return None, None, None
@@ -396,7 +417,7 @@ class _Bench:
                     one.sha256,
                     codes,
                     self.cache,
-                    both_strands=self.data.classes.both_strands,
+                    readings=self._config(one).readings,
                     precision=self.precision,
                 )
                 for codes in (self.data.train_codes, self.data.test_codes)

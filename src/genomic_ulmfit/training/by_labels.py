@@ -12,8 +12,13 @@ import numpy.typing as npt
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
 from genomic_ulmfit.models.language_model import LanguageModel
-from genomic_ulmfit.training.features import States
-from genomic_ulmfit.training.few_labels import Recipe, fit_probe, recipe_by_labels
+from genomic_ulmfit.training.features import States, frozen_states
+from genomic_ulmfit.training.few_labels import (
+    Recipe,
+    config_by_recipe,
+    fit_probe,
+    recipe_by_labels,
+)
 from genomic_ulmfit.training.finetuning import fine_tune
 
 
@@ -37,12 +42,15 @@ def train_by_labels(
     codes : sequence of numpy.ndarray of uint8
     targets : numpy.ndarray of int, shape (len(codes),)
     config : ClassifierConfig
-        Its head is the network's; the recipe says whether there is a network.
+        Its head is the network's; the recipe says whether there is a network, and how many phases
+        are read.
     recipe : Recipe, optional
         The one for this many labels if not given.
     encoder : LanguageModel, optional
-    states : numpy.ndarray of float16, optional
-        Frozen hidden states of the sequences, if they are at hand.
+    states : numpy.ndarray of float16, shape (len(codes), n_tokens, width), optional
+        As from `genomic_ulmfit.training.features.frozen_states` in the readings of
+        `genomic_ulmfit.training.few_labels.config_by_recipe`; computed if they are needed and not
+        given.
     valid, seed, precision, progress
         As in `genomic_ulmfit.training.finetuning.fine_tune`.
 
@@ -56,10 +64,20 @@ def train_by_labels(
         recipe = recipe_by_labels(
             len(codes), pretrained=encoder is not None, one_length=config.length is not None
         )
+    config = config_by_recipe(config, recipe)
     probe = network = None
     curve: list[dict[str, Any]] = []
     if recipe.probe is not None:
         assert encoder is not None
+        if states is None and recipe.network is not None:
+            # Wanted twice.
+            states = frozen_states(
+                encoder.encoder,
+                codes,
+                context=config.context,
+                readings=config.readings,
+                precision=precision,
+            )
         probe = fit_probe(
             codes,
             targets,
@@ -77,6 +95,7 @@ def train_by_labels(
             config,
             recipe.network,
             encoder=encoder,
+            states=states,
             valid=valid,
             seed=seed,
             precision=precision,
@@ -89,8 +108,10 @@ def train_by_labels(
 
 
 def _both(network: Classifier, probe: Classifier) -> Classifier:
-    """Return a classifier whose logits are the mean of a network's and a probe's."""
+    """Return a classifier whose logits are the mean of a network's and a probe's.
+
+    Both must have been trained on one encoder, which neither has changed.
+    """
     both = Classifier(replace(network.config, with_probe=True))
-    weights = {f"probe.{name}": value for name, value in probe.state_dict().items()}
-    both.load_state_dict({**network.state_dict(), **weights})
+    both.load_state_dict({**probe.state_dict(), **network.state_dict()})
     return both.eval()

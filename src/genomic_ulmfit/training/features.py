@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from genomic_ulmfit.data.batches import TokenizedSequences
+from genomic_ulmfit.data.batches import READ_ONCE, TokenizedSequences
+from genomic_ulmfit.data.readings import Readings
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.files import atomic_path
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
+from genomic_ulmfit.models.classifier import side_by_side
 from genomic_ulmfit.models.precision import autocast, best_precision
 
 States = npt.NDArray[np.float16]
@@ -24,7 +26,7 @@ def frozen_states(
     codes: Sequence[Codes],
     *,
     context: int = 0,
-    both_strands: bool = False,
+    readings: Readings = READ_ONCE,
     precision: str | None = None,
     batch_size: int = 256,
 ) -> States:
@@ -37,8 +39,8 @@ def frozen_states(
     codes : sequence of numpy.ndarray of uint8
     context : int
         Bases at either end of each that are read, but whose states are left out.
-    both_strands : bool
-        Whether to read the reverse complements, too, and put their states beside the others.
+    readings : Readings
+        In which ways to read the sequences.
     precision : {"bf16", "fp32"}, optional
         Probed if not given.
     batch_size : int
@@ -47,24 +49,23 @@ def frozen_states(
     Returns
     -------
     numpy.ndarray of float16, shape (len(codes), n_tokens, width)
-        Tokens between the contexts; with both strands, twice as wide, see
-        `genomic_ulmfit.models.classifier.Classifier.side_by_side`. Hidden states are below 1
-        in absolute value: float16 keeps three digits of them.
+        Tokens between the contexts, readings as in
+        `genomic_ulmfit.models.classifier.side_by_side`. Hidden states are below 1 in absolute
+        value: float16 keeps three digits of them.
     """
     tokenizer, width = encoder.config.tokenizer, encoder.config.embedding
-    sequences = TokenizedSequences.of(codes, tokenizer, both_strands=both_strands)
+    sequences = TokenizedSequences.of(codes, tokenizer, readings)
     before = context // tokenizer.stride
     n_tokens = tokenizer.n_tokens(len(codes[0]) - 2 * context)
-    states = np.empty((len(codes), n_tokens, width * (1 + both_strands)), dtype=np.float16)
+    states = np.empty((len(codes), n_tokens, width * readings.count), dtype=np.float16)
     device = next(encoder.parameters()).device
     encoder.eval()
     with torch.no_grad(), autocast(precision or best_precision()):
         for batch in sequences.in_order_of_length(batch_size):
             hidden, _, _ = encoder(batch.tokens.to(device))
             hidden = hidden[before : before + n_tokens]
-            forward, *backward = hidden.chunk(1 + both_strands, dim=1)
-            readings = torch.cat([forward, *(one.flip(0) for one in backward)], dim=2)
-            states[batch.rows.numpy()] = readings.transpose(0, 1).half().cpu().numpy()
+            beside = side_by_side(hidden, readings)
+            states[batch.rows.numpy()] = beside.transpose(0, 1).half().cpu().numpy()
     return states
 
 
@@ -74,7 +75,7 @@ def cached_states(
     codes: Sequence[Codes],
     folder: str | Path,
     *,
-    both_strands: bool = False,
+    readings: Readings = READ_ONCE,
     precision: str | None = None,
 ) -> States:
     """Return `frozen_states`, from a file where there is one for these weights and sequences.
@@ -87,7 +88,7 @@ def cached_states(
     codes : sequence of numpy.ndarray of uint8
     folder : path-like
         Of the cache; a file is named by a digest of weights, precision and sequences.
-    both_strands : bool
+    readings : Readings
     precision : {"bf16", "fp32"}, optional
 
     Returns
@@ -96,12 +97,12 @@ def cached_states(
         Read from disk as it is needed.
     """
     precision = precision or best_precision()
-    digest = hashlib.sha256(f"{sha256} {precision} {len(codes)} {both_strands}".encode())
+    digest = hashlib.sha256(f"{sha256} {precision} {len(codes)} {readings}".encode())
     for sequence in codes:
         digest.update(len(sequence).to_bytes(4, "little") + sequence.tobytes())
     path = Path(folder) / f"{digest.hexdigest()[:32]}.npy"
     if not path.exists():
-        states = frozen_states(encoder, codes, both_strands=both_strands, precision=precision)
+        states = frozen_states(encoder, codes, readings=readings, precision=precision)
         with atomic_path(path) as temporary, open(temporary, "wb") as handle:
             np.save(handle, states, allow_pickle=False)
     loaded: States = np.load(path, mmap_mode="r", allow_pickle=False)

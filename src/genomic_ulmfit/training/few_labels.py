@@ -2,7 +2,8 @@
 
 With few labels a network has more weights than evidence. What works is a linear probe of the
 frozen encoder that finds out which positions carry evidence and listens to those; with
-thousands of labels, fine-tuning the network does better. `RECIPES` says which is used when.
+thousands of labels, a small network on top of the encoder knows something besides. `RECIPES` says
+which is used when. (Fine-tuning the encoder, too, gained nothing: `docs/few-labels.md`.)
 
 The probe is kernel ridge regression on a sum of kernels, one for each place in the sequence:
 the 3-mers in each of many overlapping segments, from single positions to twenty, and the mean
@@ -16,7 +17,7 @@ ordinary classifier.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
 from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.models.probe import WORD, ProbeHead
 from genomic_ulmfit.training.features import States, frozen_states
-from genomic_ulmfit.training.finetuning import NAIVE, PRETRAINED, FineTuningRecipe
+from genomic_ulmfit.training.finetuning import FROZEN, NAIVE, PRETRAINED, FineTuningRecipe
 
 Floats = npt.NDArray[np.float32]
 
@@ -71,18 +72,23 @@ class Recipe:
     ----------
     probe : ProbeRecipe or None
     network : FineTuningRecipe or None
-        Fine-tuning of the whole network.
+        A head trained on the encoder, which is left as it is or fine-tuned, too; beside a probe
+        it has to be left, for both to read the same hidden states.
     """
 
     probe: ProbeRecipe | None
     network: FineTuningRecipe | None
+
+    def __post_init__(self) -> None:
+        if self.probe and self.network and any(s.layers != 0 for s in self.network.stages):
+            raise ValueError("a probe cannot stand beside a network that changes the encoder")
 
 
 RECIPES = (
     (0, Recipe(ProbeRecipe(word_share=4.0), None)),
     (150, Recipe(ProbeRecipe(word_share=2.0), None)),
     (400, Recipe(ProbeRecipe(word_share=1.0), None)),
-    (1500, Recipe(ProbeRecipe(word_share=1.0), PRETRAINED)),
+    (1500, Recipe(ProbeRecipe(word_share=1.0), FROZEN)),
 )
 """(labels from which on a recipe is used, recipe)."""
 
@@ -108,6 +114,16 @@ def recipe_by_labels(n_labels: int, *, pretrained: bool, one_length: bool) -> Re
     if not one_length:
         return Recipe(None, PRETRAINED)
     return [recipe for start, recipe in RECIPES if n_labels >= start][-1]
+
+
+def config_by_recipe(config: ClassifierConfig, recipe: Recipe) -> ClassifierConfig:
+    """Return the classifier that a recipe trains: what it reads is what the recipe can use.
+
+    A probe knows more from every phase of the tokens, computed once. To train an encoder on each
+    would be as much work again, and so would a scan, which is what sequences with context are for.
+    """
+    every = recipe.probe is not None and not config.context
+    return replace(config, phases=config.encoder.tokenizer.stride if every else config.phases)
 
 
 def fit_probe(
@@ -159,7 +175,7 @@ def fit_probe(
             encoder.encoder,
             codes,
             context=config.context,
-            both_strands=config.both_strands,
+            readings=config.readings,
             precision=precision,
         )
     codes = [sequence[config.context : len(sequence) - config.context] for sequence in codes]

@@ -7,7 +7,7 @@ one-cycle schedule of rate and momentum in each stage.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import lightning as L
@@ -20,11 +20,12 @@ from torch.nn import functional as F
 
 from genomic_ulmfit.data.batches import Batch, ShuffledBatches, TokenizedSequences
 from genomic_ulmfit.dna.alphabet import Codes
-from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
+from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig, apart
 from genomic_ulmfit.models.config import CLASSIFIER_DROPOUTS
 from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.models.precision import autocast, best_precision
 from genomic_ulmfit.models.prediction import predict_probabilities
+from genomic_ulmfit.training.features import States
 from genomic_ulmfit.training.lightning_setup import Progress, fit, make_trainer, one_cycle
 
 LAYER_DECAY = 2.6
@@ -93,6 +94,9 @@ PRETRAINED = FineTuningRecipe(
     batch_size=32,
 )
 """From an encoder: head, last layer, last two, everything."""
+
+FROZEN = replace(PRETRAINED, stages=PRETRAINED.stages[:1])
+"""The head alone, on an encoder that stays as it is."""
 
 CACHE_LIMIT = 2 << 30
 """Bytes that the outputs of frozen layers may take; beyond, they are computed again each epoch."""
@@ -203,22 +207,29 @@ def frozen_output(model: Classifier, frozen: int, tokens: Tensor) -> Tensor:
 
 def columns_of(rows: Tensor, model: Classifier, n: int) -> Tensor:
     """Return where the readings of some sequences stand among those of all `n`."""
-    return torch.cat([rows + reading * n for reading in range(model.config.readings)])
+    return torch.cat([rows + reading * n for reading in range(model.config.readings.count)])
 
 
 def _cached_output(
-    model: Classifier, frozen: int, sequences: TokenizedSequences, precision: str
+    model: Classifier,
+    frozen: int,
+    sequences: TokenizedSequences,
+    states: States | None,
+    precision: str,
 ) -> Tensor | None:
     """Return frozen layers' output for all sequences, shape (time, readings * n, width)."""
-    time = max(map(len, sequences.tokens))
+    time = max(tokens.shape[1] for tokens in sequences.tokens)
     if model.config.length is not None and frozen == len(model.encoder.layers):
         time = model.config.encoder.tokenizer.n_tokens(model.config.length)
     width = model.config.encoder.layer_sizes()[frozen - 1][1]
     # What the layers compute in: rounding would change it, and fp32 layers take no bf16.
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    n_columns = len(sequences) * model.config.readings
+    n_columns = len(sequences) * model.config.readings.count
     if time * n_columns * width * dtype.itemsize > CACHE_LIMIT:
         return None
+    if states is not None and model.config.length and frozen == len(model.encoder.layers):
+        beside = torch.from_numpy(np.asarray(states)).transpose(0, 1).to(dtype)
+        return apart(beside, model.config.readings)
     cache = torch.zeros(time, n_columns, width, dtype=dtype)
     device = next(model.parameters()).device
     with autocast(precision):
@@ -273,6 +284,7 @@ def fine_tune(
     recipe: FineTuningRecipe,
     *,
     encoder: LanguageModel | None = None,
+    states: States | None = None,
     valid: tuple[Sequence[Codes], npt.NDArray[np.intp]] | None = None,
     seed: int = 0,
     precision: str | None = None,
@@ -290,6 +302,10 @@ def fine_tune(
     recipe : FineTuningRecipe
     encoder : LanguageModel, optional
         Pretrained weights; random ones if not given.
+    states : numpy.ndarray of float16, shape (len(codes), n_tokens, width), optional
+        What the encoder makes of the sequences, as from
+        `genomic_ulmfit.training.features.frozen_states`, if it is at hand: the first stages of a
+        recipe may leave all of it as it is.
     valid : (codes, targets), optional
         Watched, not learnt from: it fills in the curve and changes nothing.
     seed : int
@@ -312,9 +328,7 @@ def fine_tune(
     model = Classifier(config, CLASSIFIER_DROPOUTS.scaled(recipe.dropout))
     if encoder is not None:
         model.encoder.load_state_dict(encoder.encoder.state_dict())
-    sequences = TokenizedSequences.of(
-        codes, config.encoder.tokenizer, both_strands=config.both_strands
-    )
+    sequences = TokenizedSequences.of(codes, config.encoder.tokenizer, config.readings)
     batches = ShuffledBatches(sequences, recipe.batch_size, seed)
     curve: list[dict[str, Any]] = []
     for number, stage in enumerate(recipe.stages, start=1):
@@ -325,7 +339,7 @@ def fine_tune(
         for layer in model.encoder.layers[frozen:]:
             layer.requires_grad_(True)
         epoch = _Rounds(batches, max(1, -(-stage.min_steps // (stage.epochs * len(batches)))))
-        cache = _cached_output(model, frozen, sequences, precision) if frozen else None
+        cache = _cached_output(model, frozen, sequences, states, precision) if frozen else None
         task = _FineTuningTask(
             model.train(),
             recipe,

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from genomic_ulmfit.data.readings import Readings
 from genomic_ulmfit.data.tables import read_labelled
 from genomic_ulmfit.dna.alphabet import Codes, encode
 from genomic_ulmfit.errors import InputError
@@ -24,7 +25,7 @@ from genomic_ulmfit.models.pretrained import DEFAULT, encoder_folder
 from genomic_ulmfit.models.store import load_language_model, read_config, save_classifier
 from genomic_ulmfit.training.by_labels import train_by_labels
 from genomic_ulmfit.training.few_labels import Recipe, recipe_by_labels
-from genomic_ulmfit.training.finetuning import NAIVE, PRETRAINED, FineTuningRecipe
+from genomic_ulmfit.training.finetuning import FROZEN, NAIVE, PRETRAINED, FineTuningRecipe
 
 HEADS = ("auto", "position", "pooling", "probe")
 
@@ -75,13 +76,16 @@ def load_start(
     return start, start.encoder.config
 
 
+BOTH_STRANDS = Readings(both_strands=True)
+
+
 def classifier_config(
     codes: list[Codes],
     labels: npt.ArrayLike,
     architecture: EncoderConfig,
     head: str = "auto",
     context: int = 0,
-    both_strands: bool = True,
+    readings: Readings = BOTH_STRANDS,
 ) -> ClassifierConfig:
     """Describe the classifier that suits some labelled sequences.
 
@@ -95,8 +99,8 @@ def classifier_config(
         "auto" is "position" where all sequences have one length, else "pooling".
     context : int
         Bases at either end of each sequence that are context.
-    both_strands : bool
-        Whether the reverse complement is read, too. The seed's models did not.
+    readings : Readings
+        The seed's models read one strand.
 
     Returns
     -------
@@ -120,7 +124,8 @@ def classifier_config(
         length=lengths.pop() if head in FIXED_LENGTH else None,
         integer_labels=bool(np.issubdtype(classes.dtype, np.integer)),
         context=context,
-        both_strands=both_strands,
+        both_strands=readings.both_strands,
+        phases=readings.phases,
     )
 
 
@@ -151,7 +156,7 @@ def choose_recipe(
     Raises
     ------
     InputError
-        If a probe is asked for without an encoder, or epochs of what is not fine-tuned.
+        If a probe is asked for without an encoder, or epochs where no encoder is trained.
     """
     network = recipe_for(encoder, epochs)
     if head in ("position", "pooling"):
@@ -168,11 +173,10 @@ def choose_recipe(
         recipe = replace(recipe, network=None)
     if epochs is None:
         return recipe
-    if recipe.network is None:
+    if recipe.network not in (NAIVE, PRETRAINED):
         raise InputError(
-            f"--epochs: got {epochs}, but a linear probe is fitted to these {n_labels:,} "
-            "sequences, in one step. Leave --epochs out, or fine-tune a network with --head "
-            "position."
+            f"--epochs: got {epochs}, but with these {n_labels:,} sequences the encoder stays as "
+            "it is. Leave --epochs out, or fine-tune the whole network with --head position."
         )
     return replace(recipe, network=network)
 
@@ -298,7 +302,9 @@ def described(recipe: Recipe) -> str:
     if recipe.probe is not None:
         parts.append("a linear probe of the frozen encoder")
     if recipe.network is not None:
-        parts.append("a fine-tuned network")
+        parts.append(
+            "a small network on it" if recipe.network == FROZEN else "a fine-tuned network"
+        )
     return " and ".join(parts) + (", their logits averaged" if len(parts) > 1 else "")
 
 
