@@ -194,14 +194,46 @@ def test_one_class_is_refused(encoder: LanguageModel) -> None:
         fit_head(codes, np.zeros(10, np.intp), 2, ProbeRecipe(1.0))
 
 
-def test_more_sequences_than_fit_are_drawn(
+def test_more_sequences_than_fit_together_are_fitted_in_parts(
     encoder: LanguageModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(few_labels, "MOST_FOR_FIT", 50)
     monkeypatch.setattr(few_labels, "MOST_FOR_EVIDENCE", 30)
     codes, targets = windows(200)
-    model = fit_probe(codes, targets, config(), ProbeRecipe(4.0), encoder, precision="fp32")
-    assert (predict_probabilities(model, codes, precision="fp32").argmax(1) == targets).mean() > 0.9
+    states = frozen_states(encoder.encoder, codes, precision="fp32")
+    options = {"encoder": encoder, "precision": "fp32"}
+    model = fit_probe(codes, targets, config(), ProbeRecipe(4.0), states=states, **options)
+    found = predict_probabilities(model, codes, precision="fp32")
+    assert (found.argmax(1) == targets).mean() > 0.9
+    computed = fit_probe(codes, targets, config(), ProbeRecipe(4.0), **options)
+    assert predict_probabilities(computed, codes, precision="fp32") == pytest.approx(
+        found, abs=2e-3
+    )
+    parts = few_labels._parts(targets, 0)
+    assert sorted(np.concatenate(parts)) == list(range(200))
+    heads = [
+        fit_head([codes[i] for i in part], targets[part], 2, ProbeRecipe(4.0), states[part])
+        for part in parts
+    ]
+    odds = np.log([head_probabilities(head, codes, states) for head in heads])
+    mean = (odds[..., 1] - odds[..., 0]).mean(axis=0)
+    of_model = np.log(found[:, 1] / found[:, 0])
+    # Calibrated: another gain and another bias of the same mean.
+    assert np.corrcoef(mean, of_model)[0, 1] > 0.9999
+
+
+@pytest.mark.parametrize("n_rare", [1, 2, 7])
+def test_every_part_has_its_share_of_every_class(
+    monkeypatch: pytest.MonkeyPatch, n_rare: int
+) -> None:
+    monkeypatch.setattr(few_labels, "MOST_FOR_FIT", 50)
+    targets = np.zeros(230, np.intp)
+    targets[:n_rare] = 1
+    parts = few_labels._parts(targets, 3)
+    assert len(parts) == 5
+    assert {len(part) for part in parts} <= set(range(45, 55))
+    assert set(np.concatenate(parts)) == set(range(230))
+    assert all(targets[part].any() for part in parts)
 
 
 def test_a_probe_is_a_model_folder(encoder: LanguageModel, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from genomic_ulmfit.training.few_labels import (
     fit_probe,
     recipe_by_labels,
 )
-from genomic_ulmfit.training.finetuning import fine_tune
+from genomic_ulmfit.training.finetuning import CACHE_LIMIT, fine_tune
 
 
 def train_by_labels(
@@ -69,7 +69,7 @@ def train_by_labels(
     curve: list[dict[str, Any]] = []
     if recipe.probe is not None:
         assert encoder is not None
-        if states is None and recipe.network is not None:
+        if states is None and recipe.network is not None and _room_for_states(codes, config):
             # Wanted twice.
             states = frozen_states(
                 encoder.encoder,
@@ -105,6 +105,14 @@ def train_by_labels(
         assert probe is not None
         return probe, curve
     return (network if probe is None else _both(network, probe)), curve
+
+
+def _room_for_states(codes: Sequence[Codes], config: ClassifierConfig) -> bool:
+    """Tell whether all hidden states can be in memory, at two bytes a channel."""
+    assert config.length is not None
+    encoder = config.encoder
+    places = encoder.tokenizer.n_tokens(config.length) * config.readings.count
+    return 2 * len(codes) * places * encoder.embedding <= CACHE_LIMIT
 
 
 def _both(network: Classifier, probe: Classifier) -> Classifier:
