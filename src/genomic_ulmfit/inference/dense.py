@@ -29,7 +29,8 @@ CONTEXT = 512
 """Bases read before the first window of a run, after which the encoder has settled."""
 
 STREAMS = 64
-"""Runs that are read side by side, each along both strands."""
+"""Runs that are read side by side, each along both strands; fewer where each is read in several
+phases."""
 
 PIECE = 512
 """Tokens of each run that are read, and whose windows are scored, at a time."""
@@ -60,9 +61,10 @@ def dense_logits(
     results: list[ByStrand] = [{} for _ in runs]
     # Like lengths together: a run that ends early is padded.
     order = sorted(range(len(runs)), key=lambda i: len(runs[i].codes))
+    together = max(1, STREAMS // model.config.phases)
     with torch.no_grad():
-        for first in range(0, len(order), STREAMS):
-            chosen = order[first : first + STREAMS]
+        for first in range(0, len(order), together):
+            chosen = order[first : first + together]
             logits = _together([runs[i] for i in chosen], model, window, precision)
             for i, of_run in zip(chosen, logits, strict=True):
                 results[i] = of_run

@@ -77,6 +77,7 @@ def train_by_labels(
                 context=config.context,
                 readings=config.readings,
                 precision=precision,
+                progress=progress,
             )
         probe = fit_probe(
             codes,
@@ -87,6 +88,7 @@ def train_by_labels(
             states=states,
             seed=seed,
             precision=precision,
+            progress=progress,
         )
     if recipe.network is not None:
         network, curve = fine_tune(

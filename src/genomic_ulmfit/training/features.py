@@ -17,6 +17,7 @@ from genomic_ulmfit.files import atomic_path
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
 from genomic_ulmfit.models.classifier import side_by_side
 from genomic_ulmfit.models.precision import autocast, best_precision
+from genomic_ulmfit.training.bars import bar
 
 States = npt.NDArray[np.float16]
 
@@ -29,6 +30,7 @@ def frozen_states(
     readings: Readings = READ_ONCE,
     precision: str | None = None,
     batch_size: int = 256,
+    progress: bool = False,
 ) -> States:
     """Return the last layer's hidden states for sequences of one length.
 
@@ -45,6 +47,8 @@ def frozen_states(
         Probed if not given.
     batch_size : int
         Sequences at a time.
+    progress : bool
+        Whether to draw a bar on standard error.
 
     Returns
     -------
@@ -61,7 +65,12 @@ def frozen_states(
     device = next(encoder.parameters()).device
     encoder.eval()
     with torch.no_grad(), autocast(precision or best_precision()):
-        for batch in sequences.in_order_of_length(batch_size):
+        for batch in bar(
+            sequences.in_order_of_length(batch_size),
+            "Hidden states",
+            -(-len(codes) // batch_size),
+            progress,
+        ):
             hidden, _, _ = encoder(batch.tokens.to(device))
             hidden = hidden[before : before + n_tokens]
             beside = side_by_side(hidden, readings)

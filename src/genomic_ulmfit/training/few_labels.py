@@ -30,6 +30,7 @@ from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
 from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.models.probe import WORD, ProbeHead
+from genomic_ulmfit.training.bars import bar
 from genomic_ulmfit.training.features import States, frozen_states
 from genomic_ulmfit.training.finetuning import FROZEN, NAIVE, PRETRAINED, FineTuningRecipe
 
@@ -141,6 +142,7 @@ def fit_probe(
     states: States | None = None,
     seed: int = 0,
     precision: str | None = None,
+    progress: bool = False,
 ) -> Classifier:
     """Fit a linear probe of a frozen encoder.
 
@@ -161,6 +163,8 @@ def fit_probe(
         `MOST_FOR_FIT`.
     precision : {"bf16", "fp32"}, optional
         Of the encoder; probed if not given.
+    progress : bool
+        Whether to draw bars on standard error.
 
     Returns
     -------
@@ -174,7 +178,9 @@ def fit_probe(
         If there are fewer than two classes.
     """
     fitted = []
-    for part in _parts(targets, seed):
+    parts = _parts(targets, seed)
+    # With one part, reading it is what takes time.
+    for part in bar(parts, "Linear probe", len(parts), progress and len(parts) > 1):
         chosen = [codes[i] for i in part]
         if states is None:
             read = frozen_states(
@@ -183,6 +189,7 @@ def fit_probe(
                 context=config.context,
                 readings=config.readings,
                 precision=precision,
+                progress=progress and len(parts) == 1,
             )
         else:
             read = states[part]
