@@ -284,7 +284,10 @@ def _motif_logits(head: PositionHead, seen: Tensor, width: int) -> Tensor:
         """Which taps of a filter at `centre` lie within the window."""
         return slice(max(0, half - centre), min(reach, width - centre + half))
 
-    everywhere = F.conv1d(seen, inner.weight, inner.bias).relu()
+    # A lone window may be narrower than a filter, which then nowhere lies within it.
+    everywhere = seen[..., :0]
+    if seen.shape[2] >= reach:
+        everywhere = F.conv1d(seen, inner.weight, inner.bias).relu()
 
     def first(centre: int) -> Tensor:
         """First layer at one place of every window, shape (batch, channels, windows)."""
