@@ -13,8 +13,8 @@ from sklearn.model_selection import cross_val_score
 
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, encode
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.evaluation import baselines
 from genomic_ulmfit.evaluation.baselines import BASELINES, count_kmers
+from genomic_ulmfit.training import motifs
 
 MOTIF = "TATAAT"
 
@@ -37,7 +37,7 @@ def planted(n, length=40, seed=0, at=None, spread=0):
 @pytest.fixture(scope="module", autouse=True)
 def few_epochs():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(baselines, "_EPOCHS", 5)
+        patch.setattr(motifs, "EPOCHS", 5)
         yield
 
 
@@ -136,7 +136,7 @@ def test_the_network_trains_in_silence_and_leaves_logging_as_it_was(capfd, tmp_p
 
 
 def test_the_network_ends_with_the_weights_of_its_best_epoch():
-    keep, layer = baselines._KeepBest(), torch.nn.Linear(1, 1)
+    keep, layer = motifs._KeepBest(), torch.nn.Linear(1, 1)
     for epoch, loss in enumerate([0.5, 0.3, 0.4]):
         torch.nn.init.constant_(layer.weight, epoch)
         keep.on_validation_end(SimpleNamespace(callback_metrics={"valid_loss": loss}), layer)

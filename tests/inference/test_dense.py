@@ -21,6 +21,7 @@ from genomic_ulmfit.inference.exact import exact_logits
 from genomic_ulmfit.inference.runs import Run, cut_runs
 from genomic_ulmfit.models.classifier import FIXED_LENGTH, HEADS, Classifier, ClassifierConfig
 from genomic_ulmfit.models.config import EncoderConfig
+from genomic_ulmfit.models.motifs import MotifNetwork
 
 READINGS = [Readings(), Readings(True), Readings(False, 2), Readings(True, 2)]
 
@@ -190,6 +191,30 @@ def test_a_network_with_a_probe_beside_it() -> None:
         dense_logits(both, single, 40, "fp32"), exact_logits(both, single, 40, "fp32"), strict=True
     ):
         assert torch.allclose(by_dense[-1], by_exact[-1], atol=3e-4)
+
+
+@pytest.mark.parametrize(("window", "k", "stride"), [(40, 5, 2), (41, 5, 2), (42, 4, 3)])
+def test_a_network_over_bases_beside_it(
+    monkeypatch: pytest.MonkeyPatch, window: int, k: int, stride: int
+) -> None:
+    monkeypatch.setattr(MotifNetwork, "AT_ONCE", 5)
+    monkeypatch.setattr(dense, "PIECE", 11)
+    network = classifier("position", window, KmerTokenizer(k, stride), Readings(True, 2))
+    both = Classifier(replace(network.config, with_motifs=True)).eval()
+    both.load_state_dict({**both.state_dict(), **network.state_dict()})
+    assert both.motifs is not None
+    run = random_run(window, count=30, context=12 * stride, spacing=stride, seed=1)
+    (found,) = dense_logits(both, [run], window, "fp32")
+    (alone,) = dense_logits(network, [run], window, "fp32")
+    for number in range(run.count):
+        start = run.before + number * run.spacing
+        codes = run.codes[start : start + window].copy()
+        for strand, seen in ((1, codes), (-1, reverse_complement(codes))):
+            with torch.no_grad():
+                expected = (
+                    both.motifs(torch.from_numpy(seen)[None])[0] + alone[strand][number]
+                ) / 2
+            assert torch.allclose(found[strand][number], expected, atol=3e-4)
 
 
 @given(st.integers(1, 40), st.integers(0, 30), st.integers(0, 2**32 - 1))

@@ -30,6 +30,7 @@ KINDS = (
     "both phases",
     "both strands, both phases, with context and probe",
     "pooling, both strands, both phases",
+    "both strands with context and probe and motifs",
 )
 
 
@@ -46,6 +47,7 @@ def classifier(kind: str, tokenizer: KmerTokenizer | None = None) -> Classifier:
         context=CONTEXT if "context" in kind else 0,
         both_strands="both strands" in kind,
         phases=2 if "both phases" in kind else 1,
+        with_motifs="motifs" in kind,
     )
     model = Classifier(config)
     with torch.no_grad():

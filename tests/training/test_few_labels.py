@@ -305,11 +305,12 @@ def test_states_are_cached_by_weights_and_sequences(
     assert (again == first).all()
 
 
-def test_many_labels_take_both_and_few_the_probe(
-    encoder: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("with_motifs", [False, True])
+def test_many_labels_take_all_and_few_the_probe(
+    encoder: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_motifs: bool
 ) -> None:
     quick = FineTuningRecipe((Stage(0, 1, 3e-3),), dropout=0.0)
-    both = Recipe(ProbeRecipe(1.0), quick)
+    both = Recipe(ProbeRecipe(1.0), quick, motifs=with_motifs)
     monkeypatch.setattr(few_labels, "RECIPES", ((0, Recipe(ProbeRecipe(4.0), None)), (50, both)))
     wanted = replace(config(), head="position")
     options = {"encoder": encoder, "precision": "fp32", "progress": False}
@@ -320,16 +321,18 @@ def test_many_labels_take_both_and_few_the_probe(
     codes, targets = windows(60)
     model, curve = train_by_labels(codes, targets, wanted, **options)
     assert len(curve) == 1
-    assert model.config == replace(wanted, with_probe=True, phases=2)
+    assert model.config == replace(wanted, with_probe=True, phases=2, with_motifs=with_motifs)
     save_classifier(model, tmp_path / "model", "# card\n", {})
-    network, probe, whole = (load_classifier(tmp_path / "model") for _ in range(3))
-    network.probe_head = None
-    probe.pooling_head = probe.position_head = None
+    network, probe, motifs, whole = (load_classifier(tmp_path / "model") for _ in range(4))
+    network.probe_head = network.motifs = None
+    probe.pooling_head = probe.position_head = probe.motifs = None
+    motifs.pooling_head = motifs.position_head = motifs.probe_head = None
     parts = [
-        np.log(predict_probabilities(one, codes, precision="fp32")) for one in (network, probe)
+        np.log(predict_probabilities(one, codes, precision="fp32"))
+        for one in (network, probe, motifs)[: 2 + with_motifs]
     ]
-    assert abs(parts[0] - parts[1]).max() > 1e-3
-    together = np.exp((parts[0] + parts[1]) / 2)
+    assert abs(parts[0] - parts[-1]).max() > 1e-3
+    together = np.exp(np.mean(parts, axis=0))
     expected = together / together.sum(1, keepdims=True)
     assert predict_probabilities(whole, codes, precision="fp32") == pytest.approx(
         expected, abs=1e-5

@@ -6,38 +6,28 @@ have to choose (regularisation, when to stop) on the training sequences alone.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import lightning as L
 import numpy as np
 import numpy.typing as npt
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, RandomSampler, Subset, TensorDataset
 
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, encode, one_hot
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.training.lightning_setup import fit, make_trainer
+from genomic_ulmfit.training.motifs import fit_motifs
 
 _Lengths = npt.NDArray[np.int64]
 _Targets = npt.NDArray[np.intp]
 
 KMER_LENGTHS = (3, 4, 5)
-
-_BATCH = 64
-_EPOCHS = 12
-_PATIENCE = 4
-_MIN_STEPS = 25
 
 
 class Baseline(ClassifierMixin, BaseEstimator):
@@ -163,38 +153,7 @@ class ConvolutionalNetwork(Baseline):
 
     def _fit(self, codes: Codes, lengths: _Lengths, targets: _Targets) -> None:
         self.length_ = int(lengths[0]) if len(set(lengths)) == 1 else None
-        n_held_out = max(len(self.classes_), round(0.1 * len(targets)))
-        held_in, held_out = train_test_split(
-            np.arange(len(targets)),
-            test_size=n_held_out,
-            stratify=targets,
-            random_state=self.seed,
-        )
-        data = TensorDataset(*(torch.from_numpy(a) for a in (codes, lengths, targets)))
-        batch = min(_BATCH, len(held_in))
-        # A handful of sequences would be one step per epoch, and a dozen steps teach nothing: an
-        # epoch then goes round them several times.
-        sampler = RandomSampler(
-            held_in,
-            num_samples=max(len(held_in), _MIN_STEPS * batch),
-            generator=torch.Generator().manual_seed(self.seed),
-        )
-        # The caller's random numbers go on as if nothing had been drawn here.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            self.model_ = _Network(len(self.classes_), self.length_)
-            trainer = make_trainer(
-                "fp32",
-                accelerator="cpu",
-                max_epochs=_EPOCHS,
-                callbacks=[EarlyStopping("valid_loss", patience=_PATIENCE), _KeepBest()],
-            )
-            fit(
-                trainer,
-                self.model_,
-                DataLoader(Subset(data, held_in), batch_size=batch, sampler=sampler),
-                DataLoader(Subset(data, held_out), batch_size=512),
-            )
+        self.model_ = fit_motifs(codes, lengths, targets, len(self.classes_), seed=self.seed)
 
     def _predict_proba(self, codes: Codes, lengths: _Lengths) -> npt.NDArray[np.floating[Any]]:
         if self.length_ is not None:
@@ -211,70 +170,6 @@ class ConvolutionalNetwork(Baseline):
             ]
         probabilities: npt.NDArray[np.floating[Any]] = torch.cat(logits).softmax(1).numpy()
         return probabilities
-
-
-class _Network(L.LightningModule):
-    """Two convolutions and a linear layer over one-hot bases."""
-
-    def __init__(self, n_classes: int, length: int | None) -> None:
-        super().__init__()
-        channels = 48
-        self.first = nn.Conv1d(4, channels, 11, padding="same")
-        self.second = nn.Conv1d(channels, channels, 7, padding="same")
-        self.flatten = length is not None
-        positions = math.ceil(math.ceil(length / 2) / 2) if length is not None else 1
-        self.dropout = nn.Dropout(0.3)
-        self.output = nn.Linear(channels * positions, n_classes)
-
-    def forward(self, codes: Tensor, lengths: Tensor) -> Tensor:
-        """Return logits, shape (batch, n_classes), of codes, shape (batch, longest)."""
-        # One column more for ambiguous bases and padding, cut off again: they are all zeros.
-        bases = nn.functional.one_hot(codes.long(), AMBIGUOUS + 1)[..., :AMBIGUOUS]
-        hidden = bases.transpose(1, 2).to(self.first.weight.dtype)
-        inside = torch.arange(codes.shape[1], device=codes.device) < lengths[:, None]
-        inside = inside[:, None].to(hidden.dtype)
-        for layer in (self.first, self.second):
-            # After ReLU nothing is below 0, so padding set to 0 never wins a maximum.
-            hidden = layer(hidden).relu() * inside
-            hidden = nn.functional.max_pool1d(self.dropout(hidden), 2, ceil_mode=True)
-            inside = nn.functional.max_pool1d(inside, 2, ceil_mode=True)
-        features = hidden.flatten(1) if self.flatten else hidden.amax(2)
-        logits: Tensor = self.output(features)
-        return logits
-
-    def training_step(self, batch: list[Tensor], index: int) -> Tensor:
-        """Return the loss of one batch."""
-        codes, lengths, targets = batch
-        return nn.functional.cross_entropy(self(codes, lengths), targets)
-
-    def validation_step(self, batch: list[Tensor], index: int) -> None:
-        """Log the loss of one held-out batch."""
-        codes, lengths, targets = batch
-        loss = nn.functional.cross_entropy(self(codes, lengths), targets)
-        self.log("valid_loss", loss, batch_size=len(targets))
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return Adam with decoupled weight decay."""
-        return torch.optim.AdamW(self.parameters(), lr=1e-3, weight_decay=1e-2)
-
-
-class _KeepBest(Callback):
-    """Gives the network the weights of its best epoch back, without a file."""
-
-    def __init__(self) -> None:
-        self.lowest = math.inf
-        self.weights: dict[str, Tensor] = {}
-
-    def on_validation_end(self, trainer: L.Trainer, task: L.LightningModule) -> None:
-        """Copy the weights if the held-out loss never was so low."""
-        loss = float(trainer.callback_metrics["valid_loss"])
-        if loss < self.lowest:
-            self.lowest = loss
-            self.weights = {name: value.clone() for name, value in task.state_dict().items()}
-
-    def on_train_end(self, trainer: L.Trainer, task: L.LightningModule) -> None:
-        """Put them back."""
-        task.load_state_dict(self.weights)
 
 
 BASELINES: dict[str, Callable[[int], Baseline]] = {

@@ -22,7 +22,7 @@ from genomic_ulmfit.data.batches import Batch
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, BASES, Codes
 from genomic_ulmfit.inference.edits import Report
 from genomic_ulmfit.inference.targets import Floats, batches, log_odds, window_of
-from genomic_ulmfit.models.classifier import Classifier, PositionHead, mean_logits
+from genomic_ulmfit.models.classifier import Classifier, PositionHead
 from genomic_ulmfit.models.precision import autocast
 from genomic_ulmfit.models.probe import WORD, ProbeHead
 
@@ -180,15 +180,17 @@ def mixed_logits(
     if model.config.length is not None:
         around = (bases.shape[1] - model.config.length) // 2
         bases = bases[:, around : around + model.config.length]
-    network = probe = None
+    opinions: list[Tensor] = []
     if model.pooling_head is not None:
-        network = model.pooling_head(hidden, lengths.clamp(max=len(hidden)))
+        opinions.append(model.pooling_head(hidden, lengths.clamp(max=len(hidden))))
         if model.position_head is not None:
             beside = model.side_by_side(hidden)
-            network = network + _position_logits(model.position_head, beside, bases)
+            opinions[0] = opinions[0] + _position_logits(model.position_head, beside, bases)
     if model.probe_head is not None:
-        probe = _probe_logits(model.probe_head, model.side_by_side(hidden), bases)
-    return mean_logits(network, probe)
+        opinions.append(_probe_logits(model.probe_head, model.side_by_side(hidden), bases))
+    if model.motifs is not None:
+        opinions.append(model.motifs.of_shares(bases))
+    return torch.stack(opinions).mean(0)
 
 
 def _turned(bases: Tensor, sizes: Tensor) -> Tensor:

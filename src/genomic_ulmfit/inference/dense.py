@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from genomic_ulmfit.data.readings import shifted
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
 from genomic_ulmfit.inference.runs import Run
-from genomic_ulmfit.models.classifier import Classifier, PoolingHead, PositionHead, mean_logits
+from genomic_ulmfit.models.classifier import Classifier, PoolingHead, PositionHead
 from genomic_ulmfit.models.precision import autocast
 
 CONTEXT = 512
@@ -168,14 +168,18 @@ def window_logits(model: Classifier, hidden: Tensor, codes: Tensor, window: int)
     """
     tokenizer = model.config.encoder.tokenizer
     width, phases = tokenizer.n_tokens(window), model.config.phases
-    network = probe = None
+    opinions: list[Tensor] = []
     if model.pooling_head is not None:
-        network = pooling_logits(model.pooling_head, hidden, width, phases)
+        opinions.append(pooling_logits(model.pooling_head, hidden, width, phases))
         if model.position_head is not None:
-            network = network + position_logits(model.position_head, hidden, codes, window)
+            by_position = position_logits(model.position_head, hidden, codes, window)
+            opinions[0] = opinions[0] + by_position
     if model.probe_head is not None:
-        probe = model.probe_head.sliding(hidden, codes, tokenizer.stride)
-    return mean_logits(network, probe)
+        opinions.append(model.probe_head.sliding(hidden, codes, tokenizer.stride))
+    if model.motifs is not None:
+        count = len(hidden) - width + 1
+        opinions.append(model.motifs.sliding(codes, window, tokenizer.stride)[:count])
+    return torch.stack(opinions).mean(0)
 
 
 def pooling_logits(head: PoolingHead, hidden: Tensor, width: int, along: int = 1) -> Tensor:

@@ -15,6 +15,7 @@ from genomic_ulmfit.dna.tokenizer import KmerTokenizer
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.awd_lstm import AWDLSTM, State
 from genomic_ulmfit.models.config import Dropouts, EncoderConfig
+from genomic_ulmfit.models.motifs import MotifNetwork
 from genomic_ulmfit.models.probe import ProbeHead
 
 HEADS = ("position", "pooling", "probe")
@@ -49,8 +50,9 @@ class ClassifierConfig:
     integer_labels : bool
         Whether class names are to be given back as integers.
     with_probe : bool
-        Whether a probe of the same hidden states has a say beside the head: logits are then the
-        mean of both.
+        Whether a probe of the same hidden states has a say beside the head, and
+    with_motifs : bool
+        whether a `MotifNetwork` has, which sees bases alone: logits are then the mean of all.
     """
 
     encoder: EncoderConfig
@@ -62,6 +64,7 @@ class ClassifierConfig:
     context: int = 0
     both_strands: bool = False
     phases: int = 1
+    with_motifs: bool = False
 
     @property
     def readings(self) -> Readings:
@@ -71,7 +74,8 @@ class ClassifierConfig:
     def __post_init__(self) -> None:
         if self.head not in HEADS:
             raise InputError(f"head: got {self.head!r}, allowed are {', '.join(HEADS)}.")
-        if (self.head in FIXED_LENGTH or self.with_probe) and self.length is None:
+        fixed = self.head in FIXED_LENGTH or self.with_probe or self.with_motifs
+        if fixed and self.length is None:
             raise InputError(
                 f"head: {self.head!r} needs sequences of one length; use 'pooling' for sequences "
                 "of several lengths."
@@ -271,6 +275,9 @@ class Classifier(nn.Module):
             self.probe_head = ProbeHead(
                 by_position, tokenizer.n_tokens(config.length), config.length, n_classes
             )
+        self.motifs: MotifNetwork | None = None
+        if config.with_motifs:
+            self.motifs = MotifNetwork(n_classes, config.length)
         if config.head != "probe":
             self.pooling_head = PoolingHead(
                 width, n_classes, dropouts.output, config.readings.count
@@ -324,14 +331,17 @@ class Classifier(nn.Module):
         # Without output dropout: on channels whose mean is large against what varies, batch
         # norm would learn the variance of the masks. The pooling head has dropout of its own.
         hidden, _, _ = self.encoder.forward_from(first, x, state)
-        network = probe = None
+        opinions: list[Tensor] = []
         if self.pooling_head is not None:
-            network = self.pooling_head(hidden, lengths)
+            opinions.append(self.pooling_head(hidden, lengths))
             if self.position_head is not None:
-                network = network + self.position_head(self.side_by_side(hidden), codes)
+                by_position = self.position_head(self.side_by_side(hidden), codes)
+                opinions[0] = opinions[0] + by_position
         if self.probe_head is not None:
-            probe = self.probe_head(self.side_by_side(hidden), codes)
-        return mean_logits(network, probe)
+            opinions.append(self.probe_head(self.side_by_side(hidden), codes))
+        if self.motifs is not None:
+            opinions.append(self.motifs(codes))
+        return torch.stack(opinions).mean(0)
 
     def side_by_side(self, hidden: Tensor) -> Tensor:
         """Put what was read of the same place in several ways beside each other.
@@ -379,12 +389,6 @@ class Classifier(nn.Module):
         with torch.no_grad():
             _, _, state = self.encoder.forward_from(first, x[:before])
         return rest, state
-
-
-def mean_logits(network: Tensor | None, probe: Tensor | None) -> Tensor:
-    """Return the logits of what there is of a network and a probe, the mean if it is both."""
-    logits = [one for one in (network, probe) if one is not None]
-    return logits[0] if len(logits) == 1 else (logits[0] + logits[1]) / 2
 
 
 def apart(beside: Tensor, readings: Readings) -> Tensor:

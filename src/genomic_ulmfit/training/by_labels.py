@@ -12,6 +12,7 @@ import numpy.typing as npt
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
 from genomic_ulmfit.models.language_model import LanguageModel
+from genomic_ulmfit.models.motifs import MotifNetwork
 from genomic_ulmfit.training.features import States, frozen_states
 from genomic_ulmfit.training.few_labels import (
     Recipe,
@@ -20,6 +21,7 @@ from genomic_ulmfit.training.few_labels import (
     recipe_by_labels,
 )
 from genomic_ulmfit.training.finetuning import CACHE_LIMIT, fine_tune
+from genomic_ulmfit.training.motifs import fit_motifs
 
 
 def train_by_labels(
@@ -103,10 +105,8 @@ def train_by_labels(
             precision=precision,
             progress=progress,
         )
-    if network is None:
-        assert probe is not None
-        return probe, curve
-    return (network if probe is None else _both(network, probe)), curve
+    motifs = _motifs(codes, targets, config, seed, progress) if recipe.motifs else None
+    return _together(network, probe, motifs), curve
 
 
 def _room_for_states(codes: Sequence[Codes], config: ClassifierConfig) -> bool:
@@ -117,11 +117,42 @@ def _room_for_states(codes: Sequence[Codes], config: ClassifierConfig) -> bool:
     return 2 * len(codes) * places * encoder.embedding <= CACHE_LIMIT
 
 
-def _both(network: Classifier, probe: Classifier) -> Classifier:
-    """Return a classifier whose logits are the mean of a network's and a probe's.
+def _motifs(
+    codes: Sequence[Codes],
+    targets: npt.NDArray[np.intp],
+    config: ClassifierConfig,
+    seed: int,
+    progress: bool,
+) -> MotifNetwork:
+    """Train the network over bases on the sequences without their context."""
+    inside = slice(config.context, len(codes[0]) - config.context)
+    windows = np.stack([sequence[inside] for sequence in codes])
+    lengths = np.full(len(windows), windows.shape[1], dtype=np.int64)
+    return fit_motifs(windows, lengths, targets, len(config.classes), seed=seed, progress=progress)
 
-    Both must have been trained on one encoder, which neither has changed.
+
+def _together(
+    network: Classifier | None, probe: Classifier | None, motifs: MotifNetwork | None
+) -> Classifier:
+    """Return one classifier whose logits are the mean of what there is.
+
+    Network and probe must have been trained on one encoder, which neither has changed.
     """
-    both = Classifier(replace(network.config, with_probe=True))
-    both.load_state_dict({**probe.state_dict(), **network.state_dict()})
-    return both.eval()
+    main = network or probe
+    assert main is not None
+    weights = dict(main.state_dict())
+    if network is not None and probe is not None:
+        weights |= {
+            name: value for name, value in probe.state_dict().items() if name.startswith("probe_")
+        }
+    if motifs is not None:
+        weights |= {f"motifs.{name}": value for name, value in motifs.state_dict().items()}
+    whole = Classifier(
+        replace(
+            main.config,
+            with_probe=network is not None and probe is not None,
+            with_motifs=motifs is not None,
+        )
+    )
+    whole.load_state_dict(weights)
+    return whole.eval()

@@ -80,10 +80,14 @@ class Recipe:
     network : FineTuningRecipe or None
         A head trained on the encoder, which is left as it is or fine-tuned, too; beside a probe
         it has to be left, for both to read the same hidden states.
+    motifs : bool
+        Whether a network over bases alone stands beside them. For some species it knows more than
+        the others together, and it never knows the same.
     """
 
     probe: ProbeRecipe | None
     network: FineTuningRecipe | None
+    motifs: bool = False
 
     def __post_init__(self) -> None:
         if self.probe and self.network and any(s.layers != 0 for s in self.network.stages):
@@ -94,7 +98,7 @@ RECIPES = (
     (0, Recipe(ProbeRecipe(word_share=4.0), None)),
     (150, Recipe(ProbeRecipe(word_share=2.0), None)),
     (400, Recipe(ProbeRecipe(word_share=1.0), None)),
-    (1500, Recipe(ProbeRecipe(word_share=1.0), FROZEN)),
+    (1500, Recipe(ProbeRecipe(word_share=1.0), FROZEN, motifs=True)),
 )
 """(labels from which on a recipe is used, recipe)."""
 

@@ -305,7 +305,11 @@ def described(recipe: Recipe) -> str:
         parts.append(
             "a small network on it" if recipe.network == FROZEN else "a fine-tuned network"
         )
-    return " and ".join(parts) + (", their logits averaged" if len(parts) > 1 else "")
+    if recipe.motifs:
+        parts.append("one over bases alone")
+    *most, last = parts
+    listed = f"{', '.join(most)} and {last}" if most else last
+    return listed + (", their logits averaged" if most else "")
 
 
 def encode_all(table: pd.DataFrame, context: int = 0) -> list[Codes]:
