@@ -28,7 +28,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
     """Classify DNA sequences with a pretrained language model.
 
     What is trained depends on the number of labels: a linear probe of the frozen encoder from
-    few, and from 1,500 on a small network on top of it, too.
+    few, and from 1,500 on also a small network on top of it and one over bases alone.
 
     Parameters
     ----------

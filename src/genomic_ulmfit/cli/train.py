@@ -53,9 +53,10 @@ def train(
     """Train a classifier of DNA sequences, any number of classes.
 
     What is trained depends on the number of labels: a linear probe of the
-    frozen language model from few, and from 1,500 on a small network on top
-    of it, too. --head position fine-tunes the language model itself, which
-    takes several times as long and gained nothing where we measured it.
+    frozen language model from few, and from 1,500 on also a small network on
+    top of it and one over bases alone, their logits averaged. --head position
+    fine-tunes the language model itself, which takes several times as long
+    and gained nothing where we measured it.
 
     With a split column, rows marked train are learnt from, rows marked
     valid are watched, rows marked test are left for `genomic-ulmfit
