@@ -37,7 +37,10 @@ def scan(
     ] = None,
     step: Annotated[
         int | None,
-        typer.Option(help="Bases between windows.", show_default="the model's stride, 2"),
+        typer.Option(
+            help="Bases between windows; 1 scores every base, at twice the work.",
+            show_default="the model's stride, 2",
+        ),
     ] = None,
     window: Annotated[
         int | None,

@@ -27,8 +27,8 @@ def simulate(
       genomic-ulmfit simulate --out sim.gbk --genes 1000 --tss sim.bed
 
     Writes a GenBank file in which every TSS is a misc_feature with the note
-    "transcription start site". The file is marked as simulated, and so is
-    whatever is made from it.
+    "transcription start site". The file is marked as simulated; data
+    promoters, pretrain, reproduce, scan and view say so.
     """
     from genomic_ulmfit.dna.simulate import simulate_genome, write_genbank, write_tss
     from genomic_ulmfit.errors import InputError

@@ -102,12 +102,24 @@ def edited_log_odds(
             which = np.concatenate([by_row[bounds[row] : bounds[row + 1]] for row in rows])
             columns = np.repeat(np.arange(len(rows)), bounds[rows + 1] - bounds[rows])
             chosen = Edits(columns, edits.starts[which], edits.bases[which])
-            original, edited = _read(model, batch, sizes, chosen, precision)
+            original, edited = _read(
+                model,
+                batch,
+                sizes,
+                chosen,
+                precision,
+                _sharing(report, done, len(rows)),
+            )
             of_sequences[rows] = log_odds(original, target).numpy()
             of_edits[which] = log_odds(edited, target).numpy()
             done += len(rows)
             report(done)
     return of_sequences, of_edits
+
+
+def _sharing(report: Report, before: int, n: int) -> Callable[[float], None]:
+    """Return what reports a share of `n` sequences as done, beside those before them."""
+    return lambda share: report(before + int(share * n))
 
 
 class _Reading(NamedTuple):
@@ -130,9 +142,17 @@ class _Reading(NamedTuple):
 
 
 def _read(
-    model: Classifier, batch: Batch, sizes: Indices, edits: Edits, precision: str
+    model: Classifier,
+    batch: Batch,
+    sizes: Indices,
+    edits: Edits,
+    precision: str,
+    report: Callable[[float], None],
 ) -> tuple[Tensor, Tensor]:
-    """Return logits of a batch's sequences, `sizes` bases long, and of edits of its columns."""
+    """Return logits of a batch's sequences, `sizes` bases long, and of edits of its columns.
+
+    `report` is told which share of the edits is done.
+    """
     tokenizer, n_tokens = model.encoder.config.tokenizer, len(batch.tokens)
     readings = _readings(model, batch, sizes, edits)
     hidden, states = _read_originals(model, batch, precision)
@@ -140,6 +160,7 @@ def _read(
     seen = model.only_the_sequence(hidden)
     before = (n_tokens - len(seen)) // 2
     edited = torch.zeros(len(edits.rows), len(model.config.classes))
+    done = 0
     for which in _groups([reading.first for reading in readings], max(1, TOKENS // n_tokens)):
         columns = torch.from_numpy(edits.rows[which])
         read = []
@@ -167,6 +188,8 @@ def _read(
             batch.lengths[columns],
             torch.from_numpy(_apply(readings[0], which)),
         )
+        done += len(which)
+        report(done / len(edits.rows))
     return head_logits(model, seen, batch.lengths, batch.codes), edited
 
 

@@ -255,7 +255,12 @@ def scan_genome(
             notes.append(
                 "The model was trained without context and here knows what stands around a "
                 "window: its scores differ somewhat from those of predict. --mode exact gives "
-                "the same, but takes some seventy times as long."
+                "the same for each window, but takes some seventy times as long."
+            )
+        if settings.step > 1 and not model.config.context:
+            notes.append(
+                f"A window is scored every {settings.step} bases: sites in between are seen a base "
+                "off, which a model of start codons does not forgive. --step 1 scores every base."
             )
         if short:
             notes.append(

@@ -52,7 +52,8 @@ def evaluate_file(
         table = table[table["split"] == split]
         if table.empty:
             raise InputError(
-                f"--split {split}: {table_path} has no such rows; it has {', '.join(found)}."
+                f"--split {split}: {table_path} has no such rows; it has {', '.join(found)}; "
+                "name one of these."
             )
     targets = targets_of(table["label"], model.config)
     probabilities = predict_probabilities(model, encode_all(table, model.config.context))
