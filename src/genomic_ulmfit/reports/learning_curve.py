@@ -182,9 +182,11 @@ def draw_learning_curve(results: LearningCurve) -> Picture:
             Line2D([], [], color=colour, linestyle=line, label=label(model))
             for model, (colour, line) in styles.items()
         ]
-        handles.append(
-            Line2D([], [], color=styles["naive"][0], linewidth=0.8, label="naive with all labels")
-        )
+        if "all" in results["sizes"]:
+            colour = styles["naive"][0]
+            handles.append(
+                Line2D([], [], color=colour, linewidth=0.8, label="naive with all labels")
+            )
         if is_seeds_task(results):
             handles.append(
                 Line2D([], [], color=GREY, marker="x", linestyle="", label="the seed, one run")
