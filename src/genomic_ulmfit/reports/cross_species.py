@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -38,8 +39,9 @@ def draw_heat_map(results: dict[str, Any]) -> Picture:
         )
         panel.imshow(values, cmap="viridis", vmin=0.5, vmax=1)
         panel.grid(visible=False)
-        panel.set_xticks(range(len(names)), names, rotation=35, ha="left")
-        panel.set_yticks(range(len(names)), names)
+        lines = [textwrap.fill(name, 26) for name in names]
+        panel.set_xticks(range(len(names)), lines, rotation=90)
+        panel.set_yticks(range(len(names)), lines)
         panel.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
         panel.set_ylabel("trained on")
         for (row, column), value in np.ndenumerate(values):
