@@ -28,6 +28,9 @@ class MotifNetwork(nn.Module):
     CHANNELS = 48
     REACH = (11, 7)
 
+    AT_ONCE = 4096
+    """Windows of a scan that are scored together: more take memory, fewer take time."""
+
     def __init__(self, n_classes: int, length: int | None) -> None:
         super().__init__()
         first, second = self.REACH
@@ -91,6 +94,3 @@ class MotifNetwork(nn.Module):
         windows = codes.unfold(1, window, stride).transpose(0, 1)
         scored = [self(part) for part in windows.flatten(0, 1).split(self.AT_ONCE)]
         return torch.cat(scored).unflatten(0, windows.shape[:2])
-
-    AT_ONCE = 4096
-    """Windows that are scored together: more take memory, fewer take time."""
