@@ -40,6 +40,7 @@ def classifier(
         length,
         both_strands=readings.both_strands,
         phases=min(readings.phases, tokenizer.stride),
+        frames=head in FIXED_LENGTH,
     )
     model = Classifier(config)
     with torch.no_grad():

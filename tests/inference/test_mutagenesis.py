@@ -9,10 +9,11 @@ import torch
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
 from genomic_ulmfit.inference import edits as edits_module
-from genomic_ulmfit.inference.attribution import integrated_gradients, mixed_logits, one_hot
+from genomic_ulmfit.inference.attribution import integrated_gradients, mixed_logits
 from genomic_ulmfit.inference.mutagenesis import saturation_mutagenesis
 from genomic_ulmfit.inference.perturbation import window_perturbation
 from genomic_ulmfit.inference.targets import sequence_log_odds, target_index
+from genomic_ulmfit.models.bases import one_hot
 from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
 from genomic_ulmfit.models.config import EncoderConfig
 from genomic_ulmfit.models.prediction import predict_probabilities
@@ -48,6 +49,7 @@ def classifier(kind: str, tokenizer: KmerTokenizer | None = None) -> Classifier:
         both_strands="both strands" in kind,
         phases=2 if "both phases" in kind else 1,
         with_motifs="motifs" in kind,
+        frames=not kind.startswith("pooling"),
     )
     model = Classifier(config)
     with torch.no_grad():

@@ -55,6 +55,7 @@ def classifier(
         length,
         both_strands=readings.both_strands,
         phases=readings.phases,
+        frames=length is not None,
     )
     model = Classifier(config)
     with torch.no_grad():
@@ -186,7 +187,10 @@ def trained(head: str) -> tuple[Classifier, tuple[Tensor, Tensor, Tensor]]:
         for lowest in (0, 20):
             at = lowest + rng.integers(14)
             codes[one][at : at + 6] = [3, 0, 3, 0, 0, 3]
-    config = ClassifierConfig(ENCODER, ("a", "b"), head, 60 if head in FIXED_LENGTH else None)
+    by_position = head in FIXED_LENGTH
+    config = ClassifierConfig(
+        ENCODER, ("a", "b"), head, 60 if by_position else None, frames=by_position
+    )
     recipe = FineTuningRecipe((Stage(None, 12, 1e-2),), 0.3, batch_size=16, layer_decay=1)
     model, _ = fine_tune(codes, targets, config, recipe, precision="fp32", progress=False)
     batch = TokenizedSequences.of(codes, ENCODER.tokenizer).batch(np.arange(96))

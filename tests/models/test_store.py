@@ -58,7 +58,7 @@ def test_a_language_model_comes_back(decoder: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("head", HEADS)
 def test_a_classifier_comes_back(head: str, tmp_path: Path) -> None:
-    config = ClassifierConfig(ENCODER, ("0", "7", "11"), head, 30, integer_labels=True)
+    config = ClassifierConfig(ENCODER, ("0", "7", "11"), head, 30, integer_labels=True, frames=True)
     model = Classifier(config, Dropouts(*[0.2] * 5))
     codes = [np.random.default_rng(i).integers(0, 4, 30).astype(np.uint8) for i in range(6)]
     batch = TokenizedSequences.of(codes, ENCODER.tokenizer).batch(np.arange(6))

@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genomic_ulmfit.data.readings import Readings
-from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, reverse_complement
+from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, decode, reverse_complement
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
 from genomic_ulmfit.models.classifier import ClassifierConfig
 from genomic_ulmfit.models.config import EncoderConfig
+from genomic_ulmfit.models.frames import segments
 from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.probe import ProbeHead, words_of
@@ -62,7 +63,7 @@ def windows(n: int, seed: int = 0) -> tuple[list[Codes], np.ndarray]:
 
 
 def config(n_classes: int = 2) -> ClassifierConfig:
-    return ClassifierConfig(SMALL, tuple("abc"[:n_classes]), "probe", LENGTH)
+    return ClassifierConfig(SMALL, tuple("abc"[:n_classes]), "probe", LENGTH, frames=True)
 
 
 def test_recipes_are_in_order_and_every_number_has_one() -> None:
@@ -94,7 +95,7 @@ def test_scores_are_kernel_ridge_regression(encoder: LanguageModel) -> None:
     states = frozen_states(encoder.encoder, codes, precision="fp32")
     others, _ = windows(30, seed=1)
     other_states = frozen_states(encoder.encoder, others, precision="fp32")
-    head = fit_head(codes, targets, 2, ProbeRecipe(2.0), states)
+    head = fit_head(codes, targets, 2, ProbeRecipe(2.0), states, frames=True)
 
     every, all_states = [*codes, *others], np.concatenate([states, other_states]).astype(float)
     words = [[tuple(c[p : p + 3]) for p in range(LENGTH - 2)] for c in every]
@@ -108,6 +109,9 @@ def test_scores_are_kernel_ridge_regression(encoder: LanguageModel) -> None:
         for start in range(0, states.shape[1] - length + 1, step):
             means = all_states[:, start : start + length].mean(1)
             kernels.append((means @ means.T, 1.0))
+    for start, end in segments(LENGTH):
+        is_open = np.array([_open(decode(c[start:end])) for c in every])
+        kernels.append((is_open @ is_open.T, 2.0))
     n = len(codes)
     signs = np.where(targets == 1, 1.0, -1.0)
     centre = np.eye(n) - 1 / n
@@ -143,6 +147,45 @@ def test_scores_are_kernel_ridge_regression(encoder: LanguageModel) -> None:
     gain, bias = np.polyfit(expected, scores, 1)
     assert gain > 0
     assert np.abs(gain * expected + bias - scores).max() < 1e-3 * np.abs(scores).max()
+
+
+def _open(sequence: str) -> list[float]:
+    """Which frames of either strand, and whether any, have no stop codon."""
+    found: list[float] = []
+    for stops in (("TAA", "TAG", "TGA"), ("TTA", "CTA", "TCA")):
+        codons = [[sequence[i : i + 3] for i in range(f, len(sequence) - 2, 3)] for f in range(3)]
+        frames = [float(not set(frame) & set(stops)) for frame in codons]
+        found += [*frames, max(frames)]
+    return found
+
+
+def test_a_closed_frame_is_evidence_that_no_position_gives() -> None:
+    """A stop codon anywhere, in a frame of any phase: all that tells the classes apart."""
+    rng = np.random.default_rng(0)
+    sense = [c for c in range(64) if c not in (48, 50, 56)]
+    codes = []
+    for number in range(600):
+        codons = rng.choice(sense, size=51)
+        bases = np.stack([codons // 16, codons // 4 % 4, codons % 4], axis=1).ravel()
+        sequence = bases[(phase := rng.integers(3)) : phase + 150].astype(np.uint8)
+        if number % 2:
+            # A stop in the one open frame, and the same three bases out of frame.
+            at = -phase % 3 + 3 * rng.integers(20, 28)
+            sequence[at : at + 3] = (3, 0, 0)
+        else:
+            at = (1 - phase) % 3 + 3 * rng.integers(20, 28)
+            sequence[at : at + 3] = (3, 0, 0)
+        codes.append(sequence)
+    targets = (np.arange(600) % 2).astype(np.intp)
+    learnt, scored = slice(400), slice(400, None)
+
+    def accuracy(frames: bool) -> float:
+        recipe = ProbeRecipe(1.0)
+        head = fit_head(codes[learnt], targets[learnt], 2, recipe, frames=frames)
+        calls = head_probabilities(head, codes[scored]).argmax(1)
+        return float((calls == targets[scored]).mean())
+
+    assert accuracy(True) > accuracy(False) + 0.1
 
 
 def test_left_out_scores_are_those_of_leaving_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,7 +255,14 @@ def test_more_sequences_than_fit_together_are_fitted_in_parts(
     parts = few_labels._parts(targets, 0)
     assert sorted(np.concatenate(parts)) == list(range(200))
     heads = [
-        fit_head([codes[i] for i in part], targets[part], 2, ProbeRecipe(4.0), states[part])
+        fit_head(
+            [codes[i] for i in part],
+            targets[part],
+            2,
+            ProbeRecipe(4.0),
+            states[part],
+            frames=True,
+        )
         for part in parts
     ]
     odds = np.log([head_probabilities(head, codes, states) for head in heads])

@@ -22,6 +22,7 @@ from genomic_ulmfit.data.batches import Batch
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, BASES, Codes
 from genomic_ulmfit.inference.edits import Report
 from genomic_ulmfit.inference.targets import Floats, batches, log_odds, window_of
+from genomic_ulmfit.models.bases import one_hot
 from genomic_ulmfit.models.classifier import Classifier, PositionHead
 from genomic_ulmfit.models.precision import autocast
 from genomic_ulmfit.models.probe import WORD, ProbeHead
@@ -138,11 +139,6 @@ def integrated_gradients(
     return Attribution(contributions, of_sequences, of_baselines)
 
 
-def one_hot(codes: Tensor) -> Tensor:
-    """Return codes, shape (batch, bases), as shape (batch, bases, 4); ambiguous ones are zeros."""
-    return F.one_hot(codes.long(), AMBIGUOUS + 1)[..., :AMBIGUOUS].float()
-
-
 def mixed_logits(
     model: Classifier, bases: Tensor, sizes: Tensor, lengths: Tensor, precision: str
 ) -> Tensor:
@@ -226,7 +222,9 @@ def words(bases: Tensor, k: int, stride: int) -> Tensor:
 def _probe_logits(head: ProbeHead, hidden: Tensor, bases: Tensor) -> Tensor:
     """Return what `ProbeHead.forward` does, of mixtures of bases."""
     of_words = torch.einsum("bnw,nwc->bc", words(bases, WORD.k, WORD.stride), head.words.float())
-    return torch.einsum("tbw,twc->bc", hidden, head.states.float()) + of_words + head.bias
+    of_states = torch.einsum("tbw,twc->bc", hidden, head.states.float())
+    logits: Tensor = of_states + of_words + head.bias
+    return logits if head.frames is None else logits + head.frames(bases)
 
 
 def _position_logits(head: PositionHead, hidden: Tensor, bases: Tensor) -> Tensor:
@@ -237,4 +235,4 @@ def _position_logits(head: PositionHead, hidden: Tensor, bases: Tensor) -> Tenso
     states = torch.tanh(head.project(hidden)).transpose(0, 1)
     found = head.find(torch.cat([states, news], dim=2).transpose(1, 2))
     logits: Tensor = head.motifs(found) + head.bases(bases.flatten(1))
-    return logits
+    return logits if head.frames is None else logits + head.frames(bases)

@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from genomic_ulmfit.data.readings import shifted
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
 from genomic_ulmfit.inference.runs import Run
+from genomic_ulmfit.models.bases import one_hot
 from genomic_ulmfit.models.classifier import Classifier, PoolingHead, PositionHead
 from genomic_ulmfit.models.precision import autocast
 
@@ -267,13 +268,13 @@ def position_logits(head: PositionHead, hidden: Tensor, codes: Tensor, window: i
     k, stride = head.tokenizer.k, head.tokenizer.stride
     width = head.tokenizer.n_tokens(window)
     count = len(hidden) - width + 1
-    # One column more for ambiguous bases, cut off again: they are all zeros.
-    bases = F.one_hot(codes.long(), AMBIGUOUS + 1)[..., :AMBIGUOUS].to(torch.float32)
+    bases = one_hot(codes)
     news = bases[:, k - stride : k - stride + len(hidden) * stride].unflatten(1, (-1, stride))
     states = torch.tanh(head.project(hidden.float())).transpose(0, 1)
     seen = torch.cat([states, news.flatten(2)], dim=2).transpose(1, 2)
     logits = _motif_logits(head, seen, width) + _base_logits(head, bases, count, window)
-    return logits.permute(2, 0, 1)
+    logits = logits.permute(2, 0, 1)
+    return logits if head.frames is None else logits + head.frames.sliding(bases, stride, count)
 
 
 def _motif_logits(head: PositionHead, seen: Tensor, width: int) -> Tensor:

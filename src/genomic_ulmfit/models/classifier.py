@@ -7,14 +7,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from genomic_ulmfit.data.readings import Readings
-from genomic_ulmfit.dna.alphabet import AMBIGUOUS, BASES
+from genomic_ulmfit.dna.alphabet import BASES
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.awd_lstm import AWDLSTM, State
+from genomic_ulmfit.models.bases import one_hot
 from genomic_ulmfit.models.config import Dropouts, EncoderConfig
+from genomic_ulmfit.models.frames import ReadingFrames
 from genomic_ulmfit.models.motifs import MotifNetwork
 from genomic_ulmfit.models.probe import ProbeHead
 
@@ -53,6 +54,9 @@ class ClassifierConfig:
         Whether a probe of the same hidden states has a say beside the head, and
     with_motifs : bool
         whether a `MotifNetwork` has, which sees bases alone: logits are then the mean of all.
+    frames : bool
+        Whether all that sees bases by position scores open reading frames, too
+        (`ReadingFrames`).
     """
 
     encoder: EncoderConfig
@@ -65,6 +69,7 @@ class ClassifierConfig:
     both_strands: bool = False
     phases: int = 1
     with_motifs: bool = False
+    frames: bool = False
 
     @property
     def readings(self) -> Readings:
@@ -173,7 +178,7 @@ class PositionHead(nn.Module):
     hidden state is projected to a few channels and put beside the bases that its token brought
     in; two convolutions find motifs in both, and a linear layer with weights of its own for
     every position reads them. Another linear layer reads the bases themselves, so that the
-    head contains logistic regression on one-hot bases.
+    head contains logistic regression on one-hot bases, and one open reading frames.
 
     Parameters
     ----------
@@ -185,6 +190,8 @@ class PositionHead(nn.Module):
     n_classes : int
     dropout : float
         On bases and motifs.
+    frames : bool
+        Whether open reading frames are scored, too.
     """
 
     CHANNELS = 16
@@ -198,6 +205,7 @@ class PositionHead(nn.Module):
         n_bases: int,
         n_classes: int,
         dropout: float = 0.4,
+        frames: bool = False,
     ) -> None:
         super().__init__()
         self.tokenizer = tokenizer
@@ -221,6 +229,7 @@ class PositionHead(nn.Module):
         self.motifs = nn.Linear(places * outer, n_classes)
         self.dropout = nn.Dropout(dropout)
         self.bases = nn.Linear(n_bases * len(BASES), n_classes, bias=False)
+        self.frames = ReadingFrames(n_bases, n_classes) if frames else None
         # Start as the pooling head alone: positions earn their weight.
         nn.init.zeros_(self.motifs.weight)
         nn.init.zeros_(self.bases.weight)
@@ -239,14 +248,13 @@ class PositionHead(nn.Module):
         Tensor, shape (batch, n_classes)
         """
         k, stride = self.tokenizer.k, self.tokenizer.stride
-        # One column more for ambiguous bases, cut off again: they are all zeros.
-        bases = F.one_hot(codes.long(), AMBIGUOUS + 1)[..., :AMBIGUOUS].to(torch.float32)
+        bases = one_hot(codes)
         news = bases[:, k - stride : k - stride + len(hidden) * stride]
         news = news.reshape(len(codes), len(hidden), -1)
         states = torch.tanh(self.project(hidden.float())).transpose(0, 1)
         found = self.find(torch.cat([states, news], dim=2).transpose(1, 2))
         logits: Tensor = self.motifs(found) + self.bases(self.dropout(bases.flatten(1)))
-        return logits
+        return logits if self.frames is None else logits + self.frames(bases)
 
 
 class Classifier(nn.Module):
@@ -273,18 +281,24 @@ class Classifier(nn.Module):
         if config.head == "probe" or config.with_probe:
             assert config.length is not None
             self.probe_head = ProbeHead(
-                by_position, tokenizer.n_tokens(config.length), config.length, n_classes
+                by_position,
+                tokenizer.n_tokens(config.length),
+                config.length,
+                n_classes,
+                config.frames,
             )
         self.motifs: MotifNetwork | None = None
         if config.with_motifs:
-            self.motifs = MotifNetwork(n_classes, config.length)
+            self.motifs = MotifNetwork(n_classes, config.length, config.frames)
         if config.head != "probe":
             self.pooling_head = PoolingHead(
                 width, n_classes, dropouts.output, config.readings.count
             )
         if config.head == "position":
             assert config.length is not None
-            self.position_head = PositionHead(by_position, tokenizer, config.length, n_classes)
+            self.position_head = PositionHead(
+                by_position, tokenizer, config.length, n_classes, frames=config.frames
+            )
 
     def forward(self, tokens: Tensor, lengths: Tensor, codes: Tensor) -> Tensor:
         """Score sequences.

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genomic_ulmfit.dna.alphabet import AMBIGUOUS, BASES
+from genomic_ulmfit.dna.alphabet import BASES
+from genomic_ulmfit.models.bases import one_hot
+from genomic_ulmfit.models.frames import ReadingFrames
 
 
 class MotifNetwork(nn.Module):
@@ -23,6 +25,8 @@ class MotifNetwork(nn.Module):
     length : int or None
         Bases of every sequence: each position then has weights of its own. None for sequences of
         any length, in which each filter's maximum counts.
+    frames : bool
+        Whether open reading frames are scored, too; for sequences of one length.
     """
 
     CHANNELS = 48
@@ -31,7 +35,7 @@ class MotifNetwork(nn.Module):
     AT_ONCE = 4096
     """Windows of a scan that are scored together: more take memory, fewer take time."""
 
-    def __init__(self, n_classes: int, length: int | None) -> None:
+    def __init__(self, n_classes: int, length: int | None, frames: bool = False) -> None:
         super().__init__()
         first, second = self.REACH
         self.first = nn.Conv1d(len(BASES), self.CHANNELS, first, padding="same")
@@ -40,6 +44,9 @@ class MotifNetwork(nn.Module):
         positions = math.ceil(math.ceil(length / 2) / 2) if length is not None else 1
         self.dropout = nn.Dropout(0.3)
         self.output = nn.Linear(self.CHANNELS * positions, n_classes)
+        self.frames: ReadingFrames | None = None
+        if frames and length is not None:
+            self.frames = ReadingFrames(length, n_classes)
 
     def forward(self, codes: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Score sequences.
@@ -56,9 +63,7 @@ class MotifNetwork(nn.Module):
         Tensor, shape (batch, n_classes)
             Logits.
         """
-        # One column more for ambiguous bases and padding, cut off again: they are all zeros.
-        bases = F.one_hot(codes.long(), AMBIGUOUS + 1)[..., :AMBIGUOUS]
-        return self.of_shares(bases, lengths)
+        return self.of_shares(one_hot(codes), lengths)
 
     def of_shares(self, bases: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Score mixtures of bases, shape (batch, bases, 4), as `forward` scores certain ones."""
@@ -76,7 +81,7 @@ class MotifNetwork(nn.Module):
             hidden = F.max_pool1d(self.dropout(hidden), 2, ceil_mode=True)
         features = hidden.flatten(1) if self.flatten else hidden.amax(2)
         logits: Tensor = self.output(features)
-        return logits
+        return logits if self.frames is None else logits + self.frames(bases)
 
     def sliding(self, codes: Tensor, window: int, stride: int) -> Tensor:
         """Score every window of longer sequences, one every `stride` bases, each by itself.

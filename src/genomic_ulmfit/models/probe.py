@@ -8,6 +8,8 @@ from torch.nn import functional as F
 
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
+from genomic_ulmfit.models.bases import one_hot
+from genomic_ulmfit.models.frames import ReadingFrames
 
 WORD = KmerTokenizer(k=3, stride=1)
 """The k-mers that are read beside hidden states: long enough for a start codon."""
@@ -25,6 +27,8 @@ class ProbeHead(nn.Module):
     n_bases : int
         Bases per sequence.
     n_classes : int
+    frames : bool
+        Whether open reading frames are scored, too.
 
     Attributes
     ----------
@@ -33,15 +37,19 @@ class ProbeHead(nn.Module):
     words : Tensor, shape (n_bases - 2, 64, n_classes)
         Weights of 3-mers.
     bias : Tensor, shape (n_classes,)
+    frames : ReadingFrames or None
     """
 
-    def __init__(self, width: int, n_tokens: int, n_bases: int, n_classes: int) -> None:
+    def __init__(
+        self, width: int, n_tokens: int, n_bases: int, n_classes: int, frames: bool = False
+    ) -> None:
         super().__init__()
         self.states = nn.Parameter(torch.zeros(n_tokens, width, n_classes))
         self.words = nn.Parameter(
             torch.zeros(WORD.n_tokens(n_bases), WORD.vocab_size - 1, n_classes)
         )
         self.bias = nn.Parameter(torch.zeros(n_classes))
+        self.frames = ReadingFrames(n_bases, n_classes) if frames else None
 
     def forward(self, hidden: Tensor, codes: Tensor) -> Tensor:
         """Score sequences.
@@ -59,7 +67,8 @@ class ProbeHead(nn.Module):
         of_states = torch.einsum("tbw,twc->bc", hidden.float(), self.states.float())
         places = torch.arange(len(self.words), device=codes.device)
         of_words = self._padded_words()[places, words_of(codes)].sum(1)
-        return of_states + of_words + self.bias
+        logits: Tensor = of_states + of_words + self.bias
+        return logits if self.frames is None else logits + self.frames(one_hot(codes))
 
     def sliding(self, hidden: Tensor, codes: Tensor, stride: int) -> Tensor:
         """Score every window of longer sequences, one window per token.
@@ -88,7 +97,10 @@ class ProbeHead(nn.Module):
             ),
             start=torch.zeros((), device=codes.device),
         )
-        return of_states[:count] + of_words.transpose(0, 1) + self.bias
+        logits: Tensor = of_states[:count] + of_words.transpose(0, 1) + self.bias
+        if self.frames is not None:
+            logits = logits + self.frames.sliding(one_hot(codes), stride, count)
+        return logits
 
     def _padded_words(self) -> Tensor:
         """Return the 3-mers' weights with zeros for the unknown one behind them."""

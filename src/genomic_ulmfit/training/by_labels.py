@@ -128,7 +128,15 @@ def _motifs(
     inside = slice(config.context, len(codes[0]) - config.context)
     windows = np.stack([sequence[inside] for sequence in codes])
     lengths = np.full(len(windows), windows.shape[1], dtype=np.int64)
-    return fit_motifs(windows, lengths, targets, len(config.classes), seed=seed, progress=progress)
+    return fit_motifs(
+        windows,
+        lengths,
+        targets,
+        len(config.classes),
+        frames=config.frames,
+        seed=seed,
+        progress=progress,
+    )
 
 
 def _together(

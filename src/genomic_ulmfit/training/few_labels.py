@@ -10,8 +10,9 @@ the 3-mers in each of many overlapping segments, from single positions to twenty
 hidden state in others. A place's weight is how well its kernel agrees with the labels
 (kernel-target alignment, Cristianini et al. 2001; without the diagonal, as in Song et al. 2012,
 so that chance alone gives 0), in standard deviations of what labels drawn at random would give.
-All of it is linear in hidden states and 3-mers, so the result is a `ProbeHead`, a part of an
-ordinary classifier.
+Open reading frames of segments have kernels of their own, since no sum over places can tell
+whether a frame is closed anywhere. All of it is linear in hidden states, 3-mers and open frames,
+so the result is a `ProbeHead`, a part of an ordinary classifier.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from scipy.optimize import minimize
 
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.models.bases import one_hot
 from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
+from genomic_ulmfit.models.frames import CHANNELS, open_frames, segments
 from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.models.probe import WORD, ProbeHead
 from genomic_ulmfit.training.bars import bar
@@ -40,6 +43,10 @@ WORD_SEGMENTS = ((1, 1), (5, 2), (20, 8))
 STATE_SEGMENTS = ((4, 2), (8, 4), (24, 8))
 """Length and distance of segments, in positions or tokens. A start codon stands at one place, a
 -10 box near one, and codon usage everywhere."""
+
+FRAME_SHARE = 2.0
+"""Factor on the weights of open frames. They are few beside the many places of the others, and
+know what those do not."""
 
 RIDGES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Shares of the mean of the kernel's diagonal that may be added to it."""
@@ -198,7 +205,15 @@ def fit_probe(
         else:
             read = states[part]
         windows = [sequence[config.context : len(sequence) - config.context] for sequence in chosen]
-        head = fit_head(windows, targets[part], len(config.classes), recipe, read, seed=seed)
+        head = fit_head(
+            windows,
+            targets[part],
+            len(config.classes),
+            recipe,
+            read,
+            frames=config.frames,
+            seed=seed,
+        )
         few = slice(MOST_FOR_CALIBRATION)
         fitted.append(_Part(head, windows[few], np.array(read[few]), targets[part][few]))
     model = Classifier(config)
@@ -262,6 +277,7 @@ def fit_head(
     recipe: ProbeRecipe,
     states: States | None = None,
     *,
+    frames: bool = False,
     seed: int = 0,
 ) -> ProbeHead:
     """Fit the probe's head alone.
@@ -273,7 +289,9 @@ def fit_head(
     n_classes : int
     recipe : ProbeRecipe
     states : numpy.ndarray of float16, shape (len(codes), n_tokens, width), optional
-        Without them the head reads 3-mers only and takes no hidden states.
+        Without them the head reads bases only and takes no hidden states.
+    frames : bool
+        Whether to score open reading frames, too.
     seed : int
         Of the draw from more than `MOST_FOR_EVIDENCE` sequences.
 
@@ -292,10 +310,16 @@ def fit_head(
         states = np.zeros((len(codes), 0, 1), dtype=np.float16)
     words = WORD.tokenize(np.stack(codes)).astype(np.int64)
     wanted = np.eye(n_classes, dtype=np.float32)[targets]
-    places = (_Words(words), _States(states))
+    places: list[_Places] = [_Words(words), _States(states)]
+    shares = [recipe.word_share, 1.0]
+    if frames:
+        places.append(_Frames(codes))
+        shares.append(FRAME_SHARE)
     sample = np.sort(np.random.default_rng(seed).permutation(len(codes))[:MOST_FOR_EVIDENCE])
-    evidence = [_evidence(kind.means(sample), wanted[sample]) for kind in places]
-    evidence[0] *= recipe.word_share
+    evidence = [
+        share * _evidence(kind.means(sample), wanted[sample])
+        for kind, share in zip(places, shares, strict=True)
+    ]
     if not any(of_kind.any() for of_kind in evidence):
         evidence = [np.ones_like(of_kind) for of_kind in evidence]
     kernel = np.zeros((len(codes), len(codes)), dtype=np.float32)
@@ -306,12 +330,13 @@ def fit_head(
     fit = _ridge(kernel, wanted)
     gain, bias = _calibration(fit.left_out, targets)
 
-    head = ProbeHead(states.shape[2], states.shape[1], len(codes[0]), n_classes)
+    head = ProbeHead(states.shape[2], states.shape[1], len(codes[0]), n_classes, frames)
+    parameters = [head.words, head.states]
+    if head.frames is not None:
+        parameters.append(head.frames.weight)
     constant = gain * fit.offset + bias
     with torch.no_grad():
-        for kind, of_kind, parameter in zip(
-            places, evidence, (head.words, head.states), strict=True
-        ):
+        for kind, of_kind, parameter in zip(places, evidence, parameters, strict=True):
             weights = gain * kind.weights(of_kind, fit.coefficients)
             parameter.copy_(torch.from_numpy(weights))
             constant = constant - kind.centre @ weights.sum(axis=0)
@@ -353,8 +378,28 @@ def _logits(
     return np.concatenate(parts)
 
 
-class _Segments:
-    """Means of overlapping segments of what stands at each place, as features and as weights.
+class _Places:
+    """Features of each place of some sequences, one kernel a place.
+
+    Parameters
+    ----------
+    centre : numpy.ndarray of float32, shape (width,)
+        Taken off all features: far from zero, inner products lose their digits.
+    """
+
+    centre: Floats
+
+    def means(self, rows: npt.NDArray[np.intp] | slice) -> Iterator[Floats]:
+        """Give each place's features, shape (len(rows), width), less the centre."""
+        raise NotImplementedError
+
+    def weights(self, evidence: Floats, coefficients: Floats) -> Floats:
+        """Return the head's weights, shape (n, width, n_classes)."""
+        raise NotImplementedError
+
+
+class _Segments(_Places):
+    """Means of overlapping segments of what stands at each position or token.
 
     Parameters
     ----------
@@ -362,8 +407,8 @@ class _Segments:
         Length and distance of the segments of each size. Longer ones than the sequence are as
         long as that.
     n_places : int
+        Positions or tokens, each of which has weights.
     centre : numpy.ndarray of float32, shape (width,)
-        Taken off every mean: far from zero, inner products lose their digits.
     """
 
     def __init__(self, segments: Sequence[tuple[int, int]], n_places: int, centre: Floats) -> None:
@@ -377,10 +422,6 @@ class _Segments:
                 if n_places > 0
             }
         )
-
-    def means(self, rows: npt.NDArray[np.intp] | slice) -> Iterator[Floats]:
-        """Give each segment's mean, shape (len(rows), width), less the centre."""
-        raise NotImplementedError
 
     def weights(self, evidence: Floats, coefficients: Floats) -> Floats:
         """Return weights of what stands at single places, shape (n_places, width, n_classes)."""
@@ -424,6 +465,27 @@ class _Words(_Segments):
             counts = np.bincount(cells.reshape(-1), minlength=n * WORD.vocab_size)
             known = counts.reshape(n, WORD.vocab_size)[:, : WORD.unknown]
             yield known.astype(np.float32) / np.float32(end - start)
+
+
+class _Frames(_Places):
+    """Open reading frames of overlapping segments, each with weights of its own."""
+
+    def __init__(self, codes: Sequence[Codes]) -> None:
+        bases = one_hot(torch.from_numpy(np.stack(codes)))
+        self.open = [part[0].numpy() for part in open_frames(bases, segments(len(codes[0])))]
+        self.centre = np.zeros(CHANNELS, dtype=np.float32)
+
+    def means(self, rows: npt.NDArray[np.intp] | slice) -> Iterator[Floats]:
+        for of_segment in self.open:
+            yield of_segment[rows]
+
+    def weights(self, evidence: Floats, coefficients: Floats) -> Floats:
+        return np.stack(
+            [
+                weight * (of_segment.T @ coefficients)
+                for weight, of_segment in zip(evidence, self.open, strict=True)
+            ]
+        )
 
 
 def _evidence(features: Iterator[Floats], wanted: Floats) -> Floats:

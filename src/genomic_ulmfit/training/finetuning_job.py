@@ -126,6 +126,7 @@ def classifier_config(
         context=context,
         both_strands=readings.both_strands,
         phases=readings.phases,
+        frames=head in FIXED_LENGTH,
     )
 
 

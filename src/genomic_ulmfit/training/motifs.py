@@ -32,6 +32,7 @@ def fit_motifs(
     targets: npt.NDArray[np.intp],
     n_classes: int,
     *,
+    frames: bool = False,
     seed: int = 0,
     progress: bool = False,
 ) -> MotifNetwork:
@@ -45,6 +46,8 @@ def fit_motifs(
         Bases of each.
     targets : numpy.ndarray of int, shape (n,)
     n_classes : int
+    frames : bool
+        Whether to score open reading frames, too.
     seed : int
         Of the tenth, weights, dropout and batches.
     progress : bool
@@ -72,7 +75,7 @@ def fit_motifs(
     # The caller's random numbers go on as if nothing had been drawn here.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        task = _MotifTask(MotifNetwork(n_classes, _one_length(lengths)))
+        task = _MotifTask(MotifNetwork(n_classes, _one_length(lengths), frames))
         trainer = make_trainer(
             "fp32",
             accelerator="cpu",
