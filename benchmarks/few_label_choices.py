@@ -141,6 +141,7 @@ def measure(
             2,
             recipe,
             None if of_pool is None else of_pool[rows],
+            frames=True,
         )
         positive = head_probabilities(head, scored.codes, of_scored)[:, 1]
         found["accuracy"].append(float(((positive > 0.5) == scored.labels).mean()))

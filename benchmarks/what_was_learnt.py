@@ -5,7 +5,7 @@
     python benchmarks/what_was_learnt.py NC_000913.3.gbk.gz all no-relatives --out learnt
 
 Tells what was learnt about bacteria from what was learnt about a species: each ENCODER is a folder
-that `pretrain` wrote, and each gets the study's head, trained on the strict split of GENOME while
+that `pretrain` wrote, and on each stands what `train` makes of the strict split of GENOME, while
 the encoder stays as it is. Prints accuracy, and the difference from the first ENCODER over the same
 seeds; writes results.json. An interrupted run goes on where it stopped.
 """
@@ -79,7 +79,6 @@ def score(
             encoder,
             preset=encoder.training["preset"],
             precision=best_precision(),
-            quick=True,
             progress=False,
         )
         write_json(path, {**result["row"], "model": encoder.name})

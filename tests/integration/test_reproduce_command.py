@@ -281,7 +281,7 @@ def save_another(folder: Path, out: Path) -> Path:
     return out
 
 
-def test_a_quick_run_uses_shipped_encoders_frozen_and_says_so(
+def test_a_quick_run_uses_shipped_encoders_and_says_so(
     command: Callable,
     genome_file: Path,
     ensemble: Path,
@@ -313,15 +313,15 @@ def test_a_quick_run_uses_shipped_encoders_frozen_and_says_so(
     stages = {
         curve["model"]: {point["stage"] for point in curve["points"]} for curve in results["curves"]
     }
-    assert stages["e_coli"] == stages["ensemble"] == {"head"}
-    assert stages["naive"] == {"all layers"}
+    # As many labels as there are here are for a probe, which is fitted in one step.
+    assert stages == {"naive": {"all layers"}}
     own, other = results["language_models"]
     assert (own["encoder"], own["shipped"]) == ("e-coli", True)
     assert (other["encoder"], other["shipped"]) == ("bacteria", True)
     assert not own["has_read_genome"]
     for name in ("table.md", "report.html"):
         text = (out / name).read_text(encoding="utf-8")
-        assert "E. coli genome pretraining, encoder frozen" in text, "whose genome was read"
+        assert "E. coli genome pretraining" in text, "whose genome was read"
         assert "Quick run" in text
         assert "SIMULATED GENOME" in text
 

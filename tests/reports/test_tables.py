@@ -225,14 +225,8 @@ def test_a_quick_run_says_so_at_every_number_it_made(make_study):
     for protocol in ("strict", "seed"):
         table = result_table(results, protocol)
         assert table.note.startswith("Quick run: ")
-        frozen = [
-            row.cells[0].text.endswith(", encoder frozen")
-            for row in table.rows
-            if not row.published
-        ]
-        assert frozen == [False] + [True] * 4 + [False] * 3
     assert "preset small, quick, seeds 0" in markdown_table(results)
-    assert "frozen" not in markdown_table(make_study(seeds=(0,), ensemble=True)[0])
+    assert "Quick run" not in markdown_table(make_study(seeds=(0,), ensemble=True)[0])
 
 
 def test_a_simulated_genome_under_an_encoder_of_real_ones(make_study):
@@ -244,7 +238,7 @@ def test_a_simulated_genome_under_an_encoder_of_real_ones(make_study):
         facts["has_read_genome"] = False
     results["language_models"][0]["genomes"] = results["language_models"][1]["genomes"][:1]
     labels = [row.cells[0].text for row in result_table(results, "strict").rows]
-    assert labels[1] == "E. coli genome pretraining, encoder frozen"
+    assert labels[1] == "E. coli genome pretraining"
     captions = [table.caption for table in all_tables(results)]
     assert [caption.startswith("SIMULATED GENOME") for caption in captions] == [True] * 4 + [False]
 

@@ -35,7 +35,7 @@ def reproduce(
         bool,
         typer.Option(
             "--quick",
-            help="One seed, strict split, shipped encoders whose weights stay frozen: a look in "
+            help="One seed, strict split, shipped encoders, without the seed's head: a look in "
             "minutes.",
         ),
     ] = False,

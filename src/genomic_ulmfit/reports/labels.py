@@ -142,7 +142,7 @@ def text_of(facts: LanguageModelFacts) -> GenomeRead:
 def model_label(model: str, results: StudyResults) -> str:
     """Return what to call a model in print; an unknown model keeps its name."""
     head = ", seed's head (pooling only)"
-    label = {
+    return {
         "naive": "naive (no pretraining)",
         "naive_seed_head": f"naive{head}",
         "e_coli": f"{text_label('e_coli', results)} pretraining",
@@ -153,8 +153,6 @@ def model_label(model: str, results: StudyResults) -> str:
         "kmer_lr": "k-mer-count logistic regression",
         "cnn": "small CNN",
     }.get(model, model)
-    # In every label, because no number of a quick run may stand for one of a full run.
-    return f"{label}, encoder frozen" if results["quick"] and model in PRETRAINED else label
 
 
 def model_rank(model: str) -> tuple[int, str]:

@@ -29,9 +29,8 @@ QUESTION = (
 
 
 QUICK_MEANING = (
-    "Quick run: a pretrained network trains its head alone, on top of an encoder that stays as "
-    "pretraining left it (frozen); a full run fine-tunes every layer, over several seeds and both "
-    "protocols. The other models are trained in full."
+    "Quick run: one draw of the split, and encoders that ship, whatever the genome. A full run "
+    "takes several seeds, both protocols and the seed's head besides."
 )
 
 

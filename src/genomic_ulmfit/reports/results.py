@@ -186,7 +186,7 @@ class Curve(TypedDict):
 class StudyResults(TypedDict):
     """All of a study: what `results.json` holds and every report is made from.
 
-    In a `quick` study pretrained networks have trained their head alone. `leakage` maps a
+    A `quick` study has the strict protocol alone, without the seed's head. `leakage` maps a
     protocol to its counts: `n_test`, `test_sharing_15mer_with_train` and their ratio `share`, and
     whatever else the study measured.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,13 @@ from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.pretrained import PretrainedEncoder
 from genomic_ulmfit.models.store import load_language_model
 from genomic_ulmfit.reports.results import METRICS, json_ready
-from genomic_ulmfit.training.finetuning import fine_tune
+from genomic_ulmfit.training.by_labels import train_by_labels
+from genomic_ulmfit.training.few_labels import Recipe
+from genomic_ulmfit.training.finetuning import PRETRAINED
 from genomic_ulmfit.training.finetuning_job import (
+    BOTH_STRANDS,
     classifier_config,
     encode_all,
-    recipe_for,
     targets_of,
 )
 
@@ -46,21 +48,30 @@ class Network:
     encoder : str or None
         Row of the language model that it starts from.
     head : {"position", "pooling"}
+    recipe : Recipe or None
+        None is the one for this many labels, which is what `genomic-ulmfit train` follows.
+    readings : Readings
     """
 
     encoder: str | None
-    head: str
+    head: str = "position"
+    recipe: Recipe | None = None
+    readings: Readings = BOTH_STRANDS
+
+    @classmethod
+    def of_the_seed(cls, encoder: str) -> Network:
+        """Return what the seed did: pooled states of one strand, gradually unfrozen."""
+        return cls(encoder, "pooling", Recipe(None, PRETRAINED), Readings())
 
 
 NETWORKS = {
-    "naive": Network(None, "position"),
-    "e_coli": Network("e_coli", "position"),
-    "e_coli_seed_head": Network("e_coli", "pooling"),
-    "ensemble": Network("ensemble", "position"),
-    "ensemble_seed_head": Network("ensemble", "pooling"),
+    # One strand: the other takes as long again to learn, and brings nothing (`docs/results.md`).
+    "naive": Network(None, readings=Readings()),
+    "e_coli": Network("e_coli"),
+    "e_coli_seed_head": Network.of_the_seed("e_coli"),
+    "ensemble": Network("ensemble"),
+    "ensemble_seed_head": Network.of_the_seed("ensemble"),
 }
-"""All read the strand of the gene alone, as the seed's did: the other one takes as long again
-and brings little to these windows (`docs/few-labels.md`)."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +113,6 @@ def run_cell(
     *,
     preset: str,
     precision: str,
-    quick: bool = False,
     progress: bool = True,
 ) -> dict[str, Any]:
     """Train and test one cell.
@@ -117,8 +127,6 @@ def run_cell(
     preset : str
         Size of the network.
     precision : {"bf16", "fp32"}
-    quick : bool
-        Train a pretrained network's head alone and leave its encoder as it is.
     progress : bool
 
     Returns
@@ -136,9 +144,6 @@ def run_cell(
         labels = test["label"].to_numpy()
     else:
         language_model = None if encoder is None else load_language_model(encoder.folder)
-        recipe = recipe_for(language_model)
-        if quick and language_model is not None:
-            recipe = replace(recipe, stages=tuple(s for s in recipe.stages if s.layers == 0))
         codes = encode_all(train)
         network = NETWORKS[cell.model]
         config = classifier_config(
@@ -146,13 +151,13 @@ def run_cell(
             train["label"].to_numpy(),
             preset_config(preset),
             network.head,
-            readings=Readings(),
+            readings=network.readings,
         )
-        model, curve = fine_tune(
+        model, curve = train_by_labels(
             codes,
             targets_of(train["label"], config),
             config,
-            recipe,
+            network.recipe,
             encoder=language_model,
             valid=(encode_all(valid), targets_of(valid["label"], config)),
             seed=cell.seed,

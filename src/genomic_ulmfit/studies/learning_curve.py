@@ -364,7 +364,8 @@ class _Bench:
         elif cell.model == WORDS:
             codes = [data.train_codes[i] for i in subset]
             n_classes = len(data.classes.classes)
-            head = fit_head(codes, targets, n_classes, ProbeRecipe(word_share=1.0), seed=seed)
+            recipe = ProbeRecipe(word_share=1.0)
+            head = fit_head(codes, targets, n_classes, recipe, frames=True, seed=seed)
             probabilities = head_probabilities(head, data.test_codes)
         else:
             encoder, of_train, of_test = self._encoder(cell.model)

@@ -87,8 +87,8 @@ def reproduce(
     first_seed : int
     protocol : {"both", "strict", "seed"}
     quick : bool
-        Strict protocol only, without the seed's head, and pretrained networks train their head
-        alone.
+        Strict protocol only, without the seed's head, and with the shipped encoders whatever the
+        genome.
     pretrain, ensemble
         As in `choose_encoders`.
     command : str
@@ -180,7 +180,6 @@ def reproduce(
                 encoders[network.encoder] if network and network.encoder else None,
                 preset=preset,
                 precision=precision,
-                quick=quick,
                 progress=progress,
             )
             write_json(path, done[cell])
@@ -235,6 +234,11 @@ def reproduce(
             *tables.of(protocols[0], seeds[0]).attrs["notes"],
             "Each seed draws its own split, negatives, weights and batches; a language model is "
             "trained once and is the same for all.",
+            "Pretrained models are what `train` makes of this many labels: the encoder is left as "
+            "it is, and beside a small network on its hidden states a linear probe of them and a "
+            "network over bases have a say. The naive model is a network with random weights, "
+            "trained from end to end, and the same network over bases beside it. Models with the "
+            "seed's head are fine-tuned as the seed's were.",
         ],
     }
     predictions = {

@@ -89,7 +89,7 @@ class Recipe:
         it has to be left, for both to read the same hidden states.
     motifs : bool
         Whether a network over bases alone stands beside them. For some species it knows more than
-        the others together, and it never knows the same.
+        the others together, and it never knows the same. Needs sequences of one length.
     """
 
     probe: ProbeRecipe | None
@@ -126,11 +126,10 @@ def recipe_by_labels(n_labels: int, *, pretrained: bool, one_length: bool) -> Re
     -------
     Recipe
     """
+    by_number = [recipe for start, recipe in RECIPES if n_labels >= start][-1]
     if not pretrained:
-        return Recipe(None, NAIVE)
-    if not one_length:
-        return Recipe(None, PRETRAINED)
-    return [recipe for start, recipe in RECIPES if n_labels >= start][-1]
+        return Recipe(None, NAIVE, motifs=by_number.motifs and one_length)
+    return by_number if one_length else Recipe(None, PRETRAINED)
 
 
 def config_by_recipe(config: ClassifierConfig, recipe: Recipe) -> ClassifierConfig:

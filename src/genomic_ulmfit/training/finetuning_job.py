@@ -171,7 +171,7 @@ def choose_recipe(
         n_labels, pretrained=encoder is not None, one_length=config.length is not None
     )
     if head == "probe":
-        recipe = replace(recipe, network=None)
+        recipe = replace(recipe, network=None, motifs=False)
     if epochs is None:
         return recipe
     if recipe.network not in (NAIVE, PRETRAINED):
