@@ -63,6 +63,7 @@ def main() -> int:
     )
     parser.add_argument("--sizes", type=int, nargs="+", default=[20, 50, 100, 200, 500, 1500])
     parser.add_argument("--subsets", type=int, default=10)
+    parser.add_argument("--without-frames", action="store_true", help="of open reading frames")
     options = parser.parse_args()
     try:
         genome = read_genome(options.genome)
@@ -74,7 +75,15 @@ def main() -> int:
             for name, of_pool, of_scored in features(options.encoders, pool, scored):
                 cells, scores = [], {}
                 for size in options.sizes:
-                    scores = measure(pool, scored, of_pool, of_scored, size, options.subsets)
+                    scores = measure(
+                        pool,
+                        scored,
+                        of_pool,
+                        of_scored,
+                        size,
+                        options.subsets,
+                        frames=not options.without_frames,
+                    )
                     accuracy = scores["accuracy"]
                     error = accuracy.std(ddof=1) / len(accuracy) ** 0.5 if len(accuracy) > 1 else 0
                     cells.append(f"{accuracy.mean():.4f}" + (f" ± {error:.4f}" if error else ""))
@@ -123,6 +132,8 @@ def measure(
     of_scored: States | None,
     size: int,
     subsets: int,
+    *,
+    frames: bool,
 ) -> dict[str, npt.NDArray[np.float64]]:
     """Fit the probe to subsets of one size; return each score, one value per subset."""
     recipe = recipe_by_labels(size, pretrained=True, one_length=True).probe
@@ -141,7 +152,7 @@ def measure(
             2,
             recipe,
             None if of_pool is None else of_pool[rows],
-            frames=True,
+            frames=frames,
         )
         positive = head_probabilities(head, scored.codes, of_scored)[:, 1]
         found["accuracy"].append(float(((positive > 0.5) == scored.labels).mean()))

@@ -173,6 +173,20 @@ def test_dense_is_exact_for_a_window_alone(head: str, readings: Readings) -> Non
             assert torch.allclose(by_dense[strand], by_exact[strand], atol=3e-4)
 
 
+def test_a_probe_weighs_states_in_their_own_precision() -> None:
+    head = classifier("probe", 40, KmerTokenizer(5, 2), Readings(True)).probe_head
+    assert head is not None
+    codes = torch.randint(0, 4, (3, 40 + 2 * 99), dtype=torch.uint8)
+    # What a bf16 encoder hands on: nothing is lost in rounding it again.
+    hidden = torch.tanh(torch.randn(head.states.shape[0] + 99, 3, 24)).bfloat16()
+    with torch.no_grad():
+        rough = head.sliding(hidden, codes, 2)
+        fine = head.sliding(hidden.float(), codes, 2)
+    assert rough.dtype == torch.float32
+    assert (rough - fine).abs().max() < 0.02 * fine.std()
+    assert (rough - fine).std() < 0.005 * fine.std()
+
+
 def test_a_network_with_a_probe_beside_it() -> None:
     tokenizer = KmerTokenizer(5, 2)
     network = classifier("position", 40, tokenizer, Readings(True, 2))

@@ -77,6 +77,9 @@ def test_recipes_are_in_order_and_every_number_has_one() -> None:
     assert recipe_by_labels(10_000, pretrained=True, one_length=True).network is FROZEN
     assert recipe_by_labels(20, pretrained=True, one_length=False) == Recipe(None, PRETRAINED)
     assert recipe_by_labels(20, pretrained=False, one_length=True) == Recipe(None, NAIVE)
+    for one_length in (True, False):
+        many = recipe_by_labels(10_000, pretrained=False, one_length=one_length)
+        assert many == Recipe(None, NAIVE, motifs=one_length)
 
 
 def test_few_labels_find_a_start_codon(encoder: LanguageModel) -> None:

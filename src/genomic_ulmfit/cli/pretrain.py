@@ -105,7 +105,7 @@ def pretrain(
     from genomic_ulmfit.errors import InputError
     from genomic_ulmfit.training.checkpoints import CHECKPOINT
     from genomic_ulmfit.training.pretraining_job import pretrain_genomes
-    from genomic_ulmfit.training.ranks import is_first
+    from genomic_ulmfit.training.ranks import is_first, leave
 
     if precision not in (None, "bf16", "fp32"):
         raise InputError(f"--precision: got {precision!r}, allowed are bf16 and fp32.")
@@ -125,6 +125,7 @@ def pretrain(
             nodes=nodes,
             command=shlex.join(["genomic-ulmfit", *sys.argv[1:]]),
         )
+        first = is_first()
     except KeyboardInterrupt:
         if is_first():
             Console(stderr=True, soft_wrap=True).print(
@@ -133,7 +134,9 @@ def pretrain(
                 else "[bold]Stopped.[/] Nothing was saved yet; the same command starts again."
             )
         raise typer.Exit(130) from None
-    if not is_first():
+    finally:
+        leave()
+    if not first:
         return
     console = Console(highlight=False)
     console.print(_models(result))

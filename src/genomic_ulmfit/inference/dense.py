@@ -26,8 +26,8 @@ from genomic_ulmfit.models.bases import one_hot
 from genomic_ulmfit.models.classifier import Classifier, PoolingHead, PositionHead
 from genomic_ulmfit.models.precision import autocast
 
-CONTEXT = 512
-"""Bases read before the first window of a run, after which the encoder has settled."""
+CONTEXT = 256
+"""Bases read before the first window of a run, at least: after them the encoder has settled."""
 
 STREAMS = 64
 """Runs that are read side by side, each along both strands; fewer where each is read in several
@@ -53,7 +53,7 @@ def dense_logits(
     window : int
         Bases per window.
     precision : {"bf16", "fp32"}
-        Of the encoder; the head computes in fp32.
+        Of the encoder, and of a probe's products with its hidden states; all else is fp32.
 
     Returns
     -------

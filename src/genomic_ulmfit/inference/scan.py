@@ -30,7 +30,7 @@ Scores = npt.NDArray[np.float32]
 MAX_AMBIGUOUS = 0.1
 """Share of ambiguous bases up to which a window is scored."""
 
-LONGEST_PIECE = 8192
+LONGEST_PIECE = 12288
 SHORTEST_PIECE = 1024
 """Bases; between them, a piece is so long that a genome gives enough runs to fill all streams."""
 
@@ -253,7 +253,7 @@ def _runs(model: Classifier, piece: Interval, settings: ScanSettings) -> list[tu
             window=settings.window,
             step=settings.step,
             stride=model.config.encoder.tokenizer.stride,
-            context=CONTEXT if settings.mode == "dense" else model.config.context,
+            context=max(CONTEXT if settings.mode == "dense" else 0, model.config.context),
         )
     ]
 

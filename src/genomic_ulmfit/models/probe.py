@@ -84,10 +84,10 @@ class ProbeHead(nn.Module):
 
         Returns
         -------
-        Tensor, shape (windows, batch, n_classes)
+        Tensor of float32, shape (windows, batch, n_classes)
+            Hidden states are weighed in their own precision.
         """
-        kernel = self.states.float().permute(2, 1, 0)
-        of_states = F.conv1d(hidden.float().permute(1, 2, 0), kernel).permute(2, 0, 1)
+        of_states = self._states_of_windows(hidden)
         words, table = words_of(codes), self._padded_words()
         count = min(len(of_states), (words.shape[1] - len(table)) // stride + 1)
         of_words = sum(
@@ -101,6 +101,24 @@ class ProbeHead(nn.Module):
         if self.frames is not None:
             logits = logits + self.frames.sliding(one_hot(codes), stride, count)
         return logits
+
+    def _states_of_windows(self, hidden: Tensor) -> Tensor:
+        """Return what the hidden states of every window add up to.
+
+        A convolution with two output channels leaves most of the processor idle. So every hidden
+        state meets the weights of all places in one matrix product, places down and states
+        across, and each window's are summed from contiguous rows.
+        """
+        n_tokens, width, n_classes = self.states.shape
+        time, batch, _ = hidden.shape
+        weights = self.states.permute(0, 2, 1).flatten(0, 1).to(hidden.dtype)
+        of_places = weights @ hidden.reshape(time * batch, width).T
+        of_places = of_places.unflatten(0, (n_tokens, n_classes))
+        count = time - n_tokens + 1
+        sums = of_places.new_zeros((n_classes, count * batch), dtype=torch.float32)
+        for place, scores in enumerate(of_places):
+            sums += scores[:, place * batch : (place + count) * batch]
+        return sums.unflatten(1, (count, batch)).permute(1, 2, 0)
 
     def _padded_words(self) -> Tensor:
         """Return the 3-mers' weights with zeros for the unknown one behind them."""

@@ -73,6 +73,16 @@ def is_first() -> bool:
     return next((os.environ[name] for name in names if name in os.environ), "0") == "0"
 
 
+def leave() -> None:
+    """Leave the group of processes that trained together, if there is one.
+
+    Gloo has threads of its own, and a process that ends with them at work is aborted now and
+    then, after everything has gone well.
+    """
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
 def _started() -> tuple[int, int] | None:
     """Return processes per machine and machines, if something else has started them."""
     if TorchElasticEnvironment.detect():
