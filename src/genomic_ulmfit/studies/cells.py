@@ -65,7 +65,7 @@ class Network:
 
 
 NETWORKS = {
-    # One strand: the other takes as long again to learn, and brings nothing (`docs/results.md`).
+    # One strand, as the seed's naive model: the other takes as long again to learn.
     "naive": Network(None, readings=Readings()),
     "e_coli": Network("e_coli"),
     "e_coli_seed_head": Network.of_the_seed("e_coli"),
