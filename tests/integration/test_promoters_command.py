@@ -149,6 +149,25 @@ def test_three_framings(genbank: Path, tmp_path: Path) -> None:
         assert leakage(table).total == 0
 
 
+def test_nothing_is_held_out_where_a_scan_is_to_be_scored(genbank: Path, tmp_path: Path) -> None:
+    (contig, *_) = read_genome(genbank).contigs
+    sites = tmp_path / "sites.bed"
+    sites.write_text(
+        "".join(f"{contig.name}\t{place}\t{place + 1}\tt\t0\t+\n" for place in (2000, 3000, 4000))
+    )
+    out = tmp_path / "tss.csv"
+    result = run(
+        *(genbank, "--out", out, "--framing", "tss", "--tss", sites, "--negatives", "background"),
+        *("--downstream", "140", "--context", "64", "--protocol", "none"),
+    )
+    assert result.returncode == 0, result.stderr
+    table = read_labelled(out, require_classes=True)
+    assert set(table["split"]) == {"train"}
+    assert set(table["sequence"].str.len()) == {200}
+    assert (table["label"] == 1).sum() == 3
+    assert "share a 15-mer" not in result.stdout
+
+
 def test_options_that_do_not_go_together(genbank: Path, tmp_path: Path) -> None:
     out = tmp_path / "promoters.csv"
     sites = tmp_path / "sites.bed"

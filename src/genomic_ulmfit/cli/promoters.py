@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 FRAMING_NAMES = ("anchored", "upstream", "tss")
-PROTOCOLS = ("strict", "seed")
+PROTOCOLS = ("strict", "seed", "none")
 
 
 def promoters(
@@ -73,8 +73,9 @@ def promoters(
     protocol: Annotated[
         str,
         typer.Option(
-            metavar="strict|seed",
-            help="strict keeps homologous sequences together; seed does not and leaks.",
+            metavar="strict|seed|none",
+            help="strict keeps homologous sequences together; seed does not and leaks; none leaves "
+            "all to train on, where a scan is to be scored on sites that --tss leaves out.",
         ),
     ] = PROTOCOLS[0],
     seed: Annotated[int, typer.Option(min=0, help="Places of the negatives, and the split.")] = 0,
@@ -91,6 +92,7 @@ def promoters(
 
       genomic-ulmfit data promoters NC_000913.3.gbk.gz --out tss.csv
       --framing tss --tss sites.bed --negatives background --context 256
+      --downstream 140 --protocol none
 
     Writes a CSV with the columns id, sequence, label, contig,
     contig_length, start, end (0-based, half-open), strand, gene, framing,
@@ -102,12 +104,13 @@ def promoters(
     one side; many under the protocol seed, printed for comparison, which
     draws test and validation from a maximal independent set and leaves
     their homologues in train. The seed's protocol is for windows at gene
-    starts.
+    starts. Of many long windows nearly all share some 15-mer with another,
+    and nothing can be held out; with --protocol none nothing is.
     """
     from rich.console import Console
 
     from genomic_ulmfit.data.promoters import FRAMINGS, promoter_table, tss_table
-    from genomic_ulmfit.data.splits import leakage, split_seed, split_strict
+    from genomic_ulmfit.data.splits import SPLITS, leakage, split_seed, split_strict
     from genomic_ulmfit.data.tables import write_table
     from genomic_ulmfit.dna.readers import read_genome
 
@@ -144,9 +147,11 @@ def promoters(
             windows = tss_table(source, tss, negatives or "cds", before, after, seed, context)
         else:
             windows = promoter_table(source, before, after, seed, context)
-        split = split_strict if protocol == "strict" else split_seed
-        table = split(windows, seed)
-        leaks = {f"{protocol} (written)": leakage(table)}
+        if protocol == "none":
+            table, leaks = windows.assign(split=SPLITS[0]), {}
+        else:
+            table = (split_strict if protocol == "strict" else split_seed)(windows, seed)
+            leaks = {f"{protocol} (written)": leakage(table)}
         remarks = [*source.notes, *table.attrs["notes"]]
         if protocol == "strict" and not at_tss:
             try:
@@ -158,7 +163,8 @@ def promoters(
     if source.simulated:
         console.print("[bold yellow]SIMULATED GENOME: these sequences are made up.[/]")
     console.print(_count_table(table))
-    console.print(_leakage_table(leaks))
+    if leaks:
+        console.print(_leakage_table(leaks))
     console.print(f"{len(table):,} sequences written to {out}", markup=False, soft_wrap=True)
     for remark in remarks:
         notes.print(f"Note: {remark}")

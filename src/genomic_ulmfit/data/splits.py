@@ -194,7 +194,8 @@ def split_strict(
                 f"{name}: only {quotas[name] - left.max():,} of {quotas[name]:,} sequences of "
                 f"class {classes[int(left.argmax())]} can be held out without leakage; the largest "
                 f"of {len(members):,} homology clusters holds {members.sum(axis=1).max():,} of "
-                f"{len(table):,} sequences. Give more sequences, or less similar ones."
+                f"{len(table):,} sequences. Give more sequences, or less similar ones; "
+                "--protocol none holds nothing out."
             )
 
     result = _with_split(table, split_of[cluster], cluster)
