@@ -130,6 +130,7 @@ def test_against_the_head_on_every_window(
     ]
     # Few tokens at a time and few streams, so that pieces and batches have seams.
     monkeypatch.setattr(dense, "PIECE", 11)
+    monkeypatch.setattr(dense, "READ_AT_ONCE", 9)
     monkeypatch.setattr(dense, "STREAMS", 2)
     for run, found in zip(runs, dense_logits(model, runs, window, "fp32"), strict=True):
         for strand, expected in on_either_strand(model, run, window).items():

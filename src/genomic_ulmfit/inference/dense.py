@@ -34,7 +34,11 @@ STREAMS = 64
 phases."""
 
 PIECE = 512
-"""Tokens of each run that are read, and whose windows are scored, at a time."""
+"""Tokens of each run whose windows are scored at a time."""
+
+READ_AT_ONCE = 64
+"""Tokens of each run that the encoder reads at a time: few enough for what is inside its layers,
+many times wider than hidden states, to stay in the processor's cache."""
 
 ByStrand = dict[int, Tensor]
 """Strand (+1, -1) -> something of each of its windows, in the order of the forward strand."""
@@ -108,12 +112,12 @@ def _together(
 
 
 def _read(model: Classifier, tokens: Tensor, precision: str) -> Tensor:
-    """Return hidden states, a piece at a time: what is inside the layers is many times wider."""
+    """Return hidden states, shape (time, runs, channels)."""
     states = torch.empty(0)
     state = None
-    for start in range(0, len(tokens), PIECE):
+    for start in range(0, len(tokens), READ_AT_ONCE):
         with autocast(precision):
-            new, _, state = model.encoder(tokens[start : start + PIECE], state)
+            new, _, state = model.encoder(tokens[start : start + READ_AT_ONCE], state)
         if not start:
             states = new.new_empty((len(tokens), *new.shape[1:]))
         states[start : start + len(new)] = new
