@@ -1,6 +1,7 @@
 """How well a scan finds transcription start sites (TSS) that training has not seen.
 
     python benchmarks/scan_accuracy.py --encoder e-coli --out scan_accuracy.json
+    python benchmarks/scan_accuracy.py --model tss-model --downstream 140
     python benchmarks/scan_accuracy.py --encoder none --preset tiny --simulated 400
 
 Trains a classifier on windows around the TSS marked train against background windows of both
@@ -45,7 +46,7 @@ from genomic_ulmfit.inference.scan import Interval, make_settings, scan
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.config import preset
 from genomic_ulmfit.models.pretrained import encoder_folder
-from genomic_ulmfit.models.store import load_language_model
+from genomic_ulmfit.models.store import load_classifier, load_language_model
 from genomic_ulmfit.training.by_labels import train_by_labels
 from genomic_ulmfit.training.finetuning_job import (
     choose_recipe,
@@ -61,7 +62,14 @@ MATRIX = "boxes (matrix)"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--encoder", required=True, help="language-model folder, or none")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--encoder", help="language-model folder or name, or none")
+    what.add_argument(
+        "--model",
+        type=Path,
+        help="classifier that `train` has made of the TSS marked train, with the same --upstream "
+        "and --downstream; nothing is trained here then",
+    )
     parser.add_argument("--preset", default="small", help="size where the encoder is none")
     parser.add_argument("--simulated", type=int, metavar="GENES", help="make up a genome instead")
     parser.add_argument("--upstream", type=int, default=60, help="bases before the TSS")
@@ -88,7 +96,7 @@ def main() -> None:
 
     # Random regression models before the network: they need seconds.
     found = dict(plain_scanners(contig, (start, end), train, table, arguments))
-    model = train_model(table, arguments)
+    model = load_classifier(arguments.model) if arguments.model else train_model(table, arguments)
     found["genomic-ulmfit"] = scan_with(model, contig, (start, end), arguments)
 
     results = {

@@ -29,8 +29,8 @@ QUESTION = (
 
 
 QUICK_MEANING = (
-    "Quick run: one draw of the split, and encoders that ship, whatever the genome. A full run "
-    "takes several seeds, both protocols and the seed's head besides."
+    "Quick run: the strict protocol alone, without the seed's head, and with encoders that ship, "
+    "whatever the genome."
 )
 
 
