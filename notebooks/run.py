@@ -1,6 +1,6 @@
 """Run the notebooks, in order, and write their outputs into them.
 
-    python notebooks/run.py              # for real: half an hour on two cores
+    python notebooks/run.py              # for real: twenty minutes on two cores
     python notebooks/run.py 4            # one of them, on what the others left
     python notebooks/run.py --tiny --out elsewhere
 
