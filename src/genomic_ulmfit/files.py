@@ -84,6 +84,30 @@ def require_writable(folder: str | os.PathLike[str]) -> None:
         raise InputError(f"--out: no permission to write to {nearest}; name another folder.")
 
 
+def require_another(out: str | os.PathLike[str], *inputs: str | os.PathLike[str] | None) -> None:
+    """Check that writing a file replaces none that is read.
+
+    Parameters
+    ----------
+    out : path-like
+        File to write.
+    *inputs : path-like or None
+        Files, and folders whose files are all read.
+
+    Raises
+    ------
+    InputError
+        If `out` is one of the files or lies in one of the folders.
+    """
+    for one in inputs:
+        if one is None or not Path(one).exists() or not Path(out).exists():
+            continue
+        if Path(out).samefile(one):
+            raise InputError(f"--out: {out} is what is read; name another file to write to.")
+        if Path(one).is_dir() and Path(out).resolve().parent == Path(one).resolve():
+            raise InputError(f"--out: {out} belongs to {one}, which is read; name another file.")
+
+
 def read_text(path: str | os.PathLike[str], kind: str) -> str:
     """Return the text of a file, plain or gzipped.
 

@@ -144,3 +144,21 @@ def test_help_teaches_by_example(command: Callable) -> None:
     ran = command("predict", "--help")
     assert ran.code == 0
     assert "genomic-ulmfit predict model sequences.fasta --out predictions.csv" in ran.stdout
+
+
+def test_what_is_read_is_not_replaced(
+    command: Callable, classifier_folder: Path, fasta: Path
+) -> None:
+    before = fasta.read_bytes()
+    config = (classifier_folder / "config.json").read_bytes()
+    for out, said in (
+        (fasta, "is what is read"),
+        (fasta.parent / "." / fasta.name, "is what is read"),
+        (classifier_folder / "config.json", "which is read"),
+    ):
+        ran = command("predict", classifier_folder, fasta, "--out", out)
+        assert ran.code == 2
+        assert "--out" in ran.stderr
+        assert said in " ".join(ran.stderr.split())
+    assert fasta.read_bytes() == before
+    assert (classifier_folder / "config.json").read_bytes() == config

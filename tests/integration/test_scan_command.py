@@ -190,6 +190,18 @@ def test_mistakes(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_regions_are_not_replaced_by_the_calls(
+    command: Callable, classifier_folder: Path, genome_file: Path, tmp_path: Path
+) -> None:
+    regions = tmp_path / "x.bed"
+    regions.write_text("c\t0\t1000\n")
+    out = tmp_path / "x"
+    ran = command("scan", classifier_folder, genome_file, "--out", out, "--regions", regions)
+    assert ran.code == 2
+    assert "is what is read" in " ".join(ran.stderr.split())
+    assert regions.read_text() == "c\t0\t1000\n"
+
+
 def test_help_teaches_by_example(command: Callable) -> None:
     ran = command("scan", "--help")
     assert ran.code == 0

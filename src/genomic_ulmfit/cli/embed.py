@@ -65,7 +65,7 @@ def embed(
 
     from genomic_ulmfit.cli.progress import Progress
     from genomic_ulmfit.errors import InputError
-    from genomic_ulmfit.files import require_writable
+    from genomic_ulmfit.files import require_another, require_writable
     from genomic_ulmfit.inference.embed import (
         Sample,
         kmer_embeddings,
@@ -85,6 +85,7 @@ def embed(
     if out is not None:
         require_vector_file(out)
         require_writable(out.parent)
+        require_another(out, sequences, model)
     if plot is not None:
         from genomic_ulmfit.reports.embedding_figures import (
             MOST_POINTS,

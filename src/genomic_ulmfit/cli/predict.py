@@ -57,7 +57,7 @@ def predict(
 
     from genomic_ulmfit.cli.progress import Progress
     from genomic_ulmfit.errors import InputError
-    from genomic_ulmfit.files import atomic_path, require_writable
+    from genomic_ulmfit.files import atomic_path, require_another, require_writable
     from genomic_ulmfit.inference.predict import FORMATS, writer
     from genomic_ulmfit.inference.predict import predict as predict_all
     from genomic_ulmfit.inference.sequences import read_sequences
@@ -70,6 +70,7 @@ def predict(
         raise InputError(f"--format: got {format!r}, allowed are {', '.join(FORMATS)}.")
     if out is not None:
         require_writable(out.parent)
+        require_another(out, sequences, model)
     classifier = load_classifier(model)
 
     count = ambiguous = 0

@@ -64,7 +64,7 @@ def scan(
     mode: Annotated[
         str | None,
         typer.Option(
-            help="dense (one pass) or exact (each window by itself, as predict does; some seventy "
+            help="dense (one pass) or exact (each window by itself, as predict does; a hundred "
             "times slower).",
             show_default="dense",
         ),
@@ -82,8 +82,8 @@ def scan(
 
     Mode dense reads each strand once, and every window knows what stands
     around it; mode exact reads each window by itself, as predict does. They
-    say the same of a model that was trained with context (see data promoters
-    --context), and nearly the same of others.
+    rank windows alike for a model that was trained with context (see data
+    promoters --context), and less so for others.
 
     Example:
 

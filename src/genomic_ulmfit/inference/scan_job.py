@@ -17,7 +17,7 @@ from genomic_ulmfit.dna.bed import read_bed
 from genomic_ulmfit.dna.genome import Contig, Genome
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import require_writable, write_json
+from genomic_ulmfit.files import require_another, require_writable, write_json
 from genomic_ulmfit.inference.calibration import CHANCE_CALLS, Calibration, calibrate
 from genomic_ulmfit.inference.calls import Call, call_promoters, write_bed, write_gff3
 from genomic_ulmfit.inference.scan import (
@@ -162,6 +162,8 @@ def scan_genome(
     if out.is_dir():
         raise InputError(f"--out: {out} is a folder; give a prefix for file names, as {out}/scan.")
     require_writable(out.parent)
+    for ending in (".bed", ".gff3", ".json", ".png", *(f".{w}{suffix}" for w in STRANDS.values())):
+        require_another(output_path(out, ending), genome_path, regions, model_folder)
     if threshold is not None and not 0 <= threshold <= 1:
         raise InputError(f"--threshold: got {threshold}, allowed is a probability, 0 to 1.")
     if min_distance < 1:
@@ -255,7 +257,7 @@ def scan_genome(
             notes.append(
                 "The model was trained without context and here knows what stands around a "
                 "window: its scores differ somewhat from those of predict. --mode exact gives "
-                "the same for each window, but takes some seventy times as long."
+                "the same for each window, but takes a hundred times as long or more."
             )
         if settings.step > 1 and not model.config.context:
             notes.append(
