@@ -5,11 +5,11 @@
     python benchmarks/scan_accuracy.py --encoder none --preset tiny --simulated 400
 
 Trains a classifier on windows around the TSS marked train against background windows of both
-strands (`genomic-ulmfit data promoters --framing tss --negatives background --context 256`), scans
-the genome, and scores against the TSS marked test, strand by strand, at +/- 50
-bases; calls at training TSS are left out. Beside it stand four plain scanners, trained on the same
-windows, their calls 50 bases apart like ours: random places, the start of each gene by the room
-before it, a matrix of the -35 and -10 boxes, and logistic regression on one-hot bases.
+strands (`genomic-ulmfit data promoters --framing tss --negatives background --context 256
+--downstream 21`), scans the genome, and scores against the TSS marked test, strand by strand, at
++/- 50 bases; calls at training TSS are left out. Beside it stand four plain scanners, trained on
+the same windows, their calls 50 bases apart like ours: random places, the start of each gene by
+the room before it, a matrix of the -35 and -10 boxes, and logistic regression on one-hot bases.
 
 Data: genomes/NC_000913.3.gbk.gz and external/NC_000913.3_tss.bed in $GENOMIC_ULMFIT_DATA (default
 ../shared), or a simulated genome, a fifth of whose TSS are test.

@@ -21,7 +21,7 @@ from genomic_ulmfit.models.pretrained import DEFAULT
 from genomic_ulmfit.models.store import save_classifier
 from genomic_ulmfit.training.by_labels import train_by_labels
 from genomic_ulmfit.training.features import frozen_states
-from genomic_ulmfit.training.few_labels import Recipe
+from genomic_ulmfit.training.few_labels import RECIPES, Recipe, config_by_recipe
 from genomic_ulmfit.training.finetuning import PRETRAINED
 from genomic_ulmfit.training.finetuning_job import (
     choose_encoder,
@@ -110,10 +110,12 @@ def classifier_folder(bench: Bench) -> Path:
 
 
 def write_classifier(folder: Path, size: str) -> None:
-    """Write one of the shape that `train` gives a classifier of windows."""
+    """Write one of the shape that `train` makes of thousands of windows."""
     torch.manual_seed(0)
     windows = [encode(material.random_letters(material.WINDOW, seed)) for seed in (0, 1)]
     config = classifier_config(windows, ["other", "promoter"], preset(size))
+    config = config_by_recipe(config, RECIPES[-1][1])
+    config = replace(config, with_probe=True, with_motifs=True)
     save_classifier(Classifier(config), folder, "Random weights.", {"anchor": ANCHOR})
 
 

@@ -63,13 +63,15 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def require_writable(folder: str | os.PathLike[str]) -> None:
+def require_writable(folder: str | os.PathLike[str], option: str = "--out") -> None:
     """Check that files can be made in `folder`, before hours of work are lost on it.
 
     Parameters
     ----------
     folder : path-like
-        What the user gave as ``--out``. It need not exist, and is not made.
+        What the user gave. It need not exist, and is not made.
+    option : str
+        How the user gave it.
 
     Raises
     ------
@@ -79,12 +81,16 @@ def require_writable(folder: str | os.PathLike[str]) -> None:
     wanted = Path(folder)
     nearest = next(place for place in (wanted, *wanted.parents) if place.exists())
     if not nearest.is_dir():
-        raise InputError(f"--out: {nearest} is not a folder; name another one to write to.")
+        raise InputError(f"{option}: {nearest} is not a folder; name another one to write to.")
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise InputError(f"--out: no permission to write to {nearest}; name another folder.")
+        raise InputError(f"{option}: no permission to write to {nearest}; name another folder.")
 
 
-def require_another(out: str | os.PathLike[str], *inputs: str | os.PathLike[str] | None) -> None:
+def require_another(
+    out: str | os.PathLike[str],
+    *inputs: str | os.PathLike[str] | None,
+    option: str = "--out",
+) -> None:
     """Check that writing a file replaces none that is read.
 
     Parameters
@@ -93,6 +99,8 @@ def require_another(out: str | os.PathLike[str], *inputs: str | os.PathLike[str]
         File to write.
     *inputs : path-like or None
         Files, and folders whose files are all read.
+    option : str
+        How the user named `out`.
 
     Raises
     ------
@@ -103,9 +111,11 @@ def require_another(out: str | os.PathLike[str], *inputs: str | os.PathLike[str]
         if one is None or not Path(one).exists() or not Path(out).exists():
             continue
         if Path(out).samefile(one):
-            raise InputError(f"--out: {out} is what is read; name another file to write to.")
+            raise InputError(f"{option}: {out} is what is read; name another place.")
         if Path(one).is_dir() and Path(out).resolve().parent == Path(one).resolve():
-            raise InputError(f"--out: {out} belongs to {one}, which is read; name another file.")
+            raise InputError(
+                f"{option}: {out} belongs to {one}, which is read; name another place."
+            )
 
 
 def read_text(path: str | os.PathLike[str], kind: str) -> str:
@@ -138,6 +148,7 @@ def readable(name: str | os.PathLike[str], wanted: str) -> Iterator[None]:
     wanted : str
         What the file should be: "BED file".
     """
+    wanted = wanted.rstrip(".")
     try:
         yield
     except FileNotFoundError:

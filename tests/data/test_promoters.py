@@ -274,6 +274,28 @@ def test_tss_windows_on_either_strand(tmp_path: Path) -> None:
     assert negatives(table)["gene"].tolist() == ["g"]
 
 
+def test_no_negative_covers_a_tss_within_a_gene(tmp_path: Path) -> None:
+    genome = genome_of(random_dna(2000, 0), Gene("a", 100, 500, 1), Gene("b", 600, 900, -1))
+    # Room is left in the first gene behind its sites, of either strand, none in the second.
+    sites = bed(
+        tmp_path,
+        "c1\t230\t231\ta\t0\t+",
+        "c1\t260\t261\tb\t0\t-",
+        "c1\t720\t721\tc\t0\t+",
+        "c1\t780\t781\td\t0\t-",
+    )
+    for seed in range(20):
+        table = tss_table(genome, sites, upstream=60, downstream=20, seed=seed)
+        (only,) = negatives(table).itertuples()
+        assert only.gene == "a"
+        taken = [range(row.start, row.end) for row in positives(table).itertuples()]
+        assert not any(base in span for span in taken for base in range(only.start, only.end))
+    assert (
+        "1 CDS gave no coding window: there is no place in them without a transcription start "
+        "site." in table.attrs["notes"]
+    )
+
+
 def test_what_stands_before_a_window(tmp_path: Path) -> None:
     sequence = random_dna(1000, 0)
     genes = (Gene("f", 300, 600, 1), Gene("r", 620, 900, -1))

@@ -148,6 +148,17 @@ def test_intervals() -> None:
     assert other.auprc.low != found.auprc.low
 
 
+def test_no_interval_from_one_stretch() -> None:
+    calls = [site(10, score=2), site(500, score=1)]
+    found = score_calls(calls, [site(12)], tolerance=10)
+    assert found.precision == (0.5, None, None)
+    assert found.n_blocks == 1
+    assert "There are no intervals" in found.notes[0]
+    few = score_calls([*calls, site(90_000)], [site(12)], tolerance=10)
+    assert few.precision.low is not None
+    assert "rough: calls and sites are in 2 stretches" in few.notes[0]
+
+
 def test_nothing_called() -> None:
     found = score_calls([], [site(5)], tolerance=50)
     assert found.to_dict()["precision"]["value"] is None
@@ -196,6 +207,22 @@ def test_files(tmp_path: Path) -> None:
         read_truth(plain)
     with pytest.raises(InputError, match="there is no such file"):
         read_truth(tmp_path / "none.bed")
+
+
+def test_sites_listed_twice_count_once() -> None:
+    truth = [site(10, name="a"), site(10, name="test"), site(10, -1, name="b"), site(10, name="c")]
+    chosen = select([site(10, score=1)], truth)
+    assert [(s.position, s.strand) for s in chosen.truth] == [(10, 1), (10, -1)]
+    assert chosen.notes == ("2 known sites are listed twice or more and count once.",)
+    named = select([site(10, score=1)], truth, name="test")
+    assert [s.strand for s in named.truth] == [1]
+    assert [s.name for s in named.others] == ["b"]
+
+
+def test_sites_on_contigs_without_calls_are_missed_and_said() -> None:
+    chosen = select([site(10, score=1)], [site(10), Site("plasmid", 7, 1)])
+    assert len(chosen.truth) == 2
+    assert "1 known sites are on contigs without any call (plasmid)" in chosen.notes[0]
 
 
 def test_selection(tmp_path: Path) -> None:

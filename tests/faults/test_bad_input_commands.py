@@ -320,7 +320,7 @@ def test_out_is_a_folder_or_a_device_where_a_file_is_needed(
     assert os.stat("pipe") == before
 
 
-@pytest.mark.parametrize("line", WRITING[2:])
+@pytest.mark.parametrize("line", WRITING)
 def test_no_permission_is_noticed_before_the_work(
     refused: Callable[[str], str], line: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,11 @@ def test_threshold_lets_as_many_pass_as_allowed() -> None:
     assert Calibration(1000, (3.0, 1.0), seed=0).expected(equal.threshold(0)) == 0
 
 
+def test_where_there_is_no_room_for_so_many_all_pass() -> None:
+    few = Calibration(500_000, (3.0, 1.0), seed=0)
+    assert few.expected(few.threshold(20)) == 4
+
+
 def test_what_is_called_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 

@@ -120,6 +120,7 @@ def test_bed(written: tuple[Path, Path]) -> None:
     assert header == "#" + "\t".join(BED_COLUMNS)
     rows = [dict(zip(BED_COLUMNS, line.split("\t"), strict=True)) for line in lines]
     spans = [(int(row["chromStart"]), int(row["chromEnd"]), row["strand"]) for row in rows]
+    assert [row["name"] for row in rows] == [f"promoter_{i}" for i in range(1, 5)]
     # Anchor 12 of 40: 12 bases before it and 27 behind it, along the strand.
     assert spans == [(188, 228, "+"), (273, 313, "-"), (0, 33, "+"), (453, 493, "-")]
     assert [int(row["thickStart"]) for row in rows] == [200, 300, 5, 480]
@@ -129,6 +130,52 @@ def test_bed(written: tuple[Path, Path]) -> None:
         assert int(row["thickEnd"]) == int(row["thickStart"]) + 1
         assert int(row["chromStart"]) <= int(row["thickStart"]) < int(row["chromEnd"])
         assert int(row["blockSizes"]) == int(row["chromEnd"]) - int(row["chromStart"])
+
+
+def test_lines_are_in_the_order_of_their_starts(tmp_path: Path) -> None:
+    # On the reverse strand a window begins further before its anchor than on the forward one.
+    first, second = contig(circular=True), Contig("d", np.zeros(1000, np.uint8))
+    calls = [
+        Call(first, 2, 1, 1.0),
+        Call(first, 100, 1, 1.0),
+        Call(first, 105, -1, 1.0),
+        Call(first, 995, 1, 1.0),
+        Call(second, 300, 1, 1.0),
+        Call(second, 301, -1, 1.0),
+    ]
+    write_bed(calls, SETTINGS, tmp_path / "calls.bed")
+    rows = [line.split("\t") for line in (tmp_path / "calls.bed").read_text().splitlines()[1:]]
+    places = [(row[0], int(row[1])) for row in rows]
+    assert places == sorted(places)
+    anchors = {row[3]: (row[0], int(row[6])) for row in rows}
+    write_gff3(calls, [first, second], SETTINGS, tmp_path / "calls.gff3")
+    lines = [
+        line.split("\t")
+        for line in (tmp_path / "calls.gff3").read_text().splitlines()
+        if "\tpromoter\t" in line
+    ]
+    places = [(line[0], int(line[3])) for line in lines]
+    assert places == sorted(places)
+    # One name is one call in both files.
+    for line in lines:
+        told = dict(part.split("=") for part in line[8].split(";"))
+        assert (line[0], int(told["anchor"]) - 1) == anchors[told["ID"]]
+
+
+@pytest.mark.parametrize("strand", [1, -1])
+def test_a_gene_that_starts_just_before_the_origin(strand: int) -> None:
+    # Eight bases before the anchor, across the origin; the next gene is far.
+    near = Gene("near", 995, 1200, 1) if strand > 0 else Gene("near", 805, 1005, -1)
+    far = Gene("far", 300, 400, 1) if strand > 0 else Gene("far", 600, 700, -1)
+    of = contig(far, near, circular=True)
+    anchor = 3 if strand > 0 else 996
+    (call,) = called(of, strand, [anchor])
+    assert (call.gene, call.distance) == (near, -8)
+
+
+def test_scores_beyond_what_exponentials_can_say() -> None:
+    assert Call(contig(), 0, 1, -2000.0).probability == 0
+    assert Call(contig(), 0, 1, 2000.0).probability == 1
 
 
 def test_gff3_in_a_real_parser(written: tuple[Path, Path]) -> None:

@@ -54,6 +54,13 @@ def test_formats(tmp_path: Path, text: str, zipped: bool) -> None:
     assert read(path) == WANTED
 
 
+def test_cells_of_any_length(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    letters = "ACGT" * 50_000
+    path.write_text(f"id,sequence\na,{letters}\n")
+    assert read(path) == [("a", letters)]
+
+
 def test_ids_may_be_missing(tmp_path: Path) -> None:
     path = tmp_path / "t"
     path.write_text(">\nACGTA\n> \nCCCCC")

@@ -48,6 +48,13 @@ def test_stretches_are_the_strongest_and_do_not_overlap() -> None:
     assert all(one.contribution > 0 for one in rest)
 
 
+def test_what_is_not_known_of_some_sequences_leaves_the_average_as_it_is() -> None:
+    values = np.array([[1, 2, 3], [3, np.nan, 5]], np.float32)
+    found = average(values, [encode("ACG"), encode("ANG")])
+    (only,) = stretches_of_average(values, found)
+    assert only.contribution == pytest.approx(found.mean.sum()) == pytest.approx(2 + 2 + 4)
+
+
 def test_stretches_of_short_or_unhelpful_sequences() -> None:
     values = np.array([1, np.nan, 2], np.float32)
     (only,) = stretches_of_sequence(values, encode("ANT"))

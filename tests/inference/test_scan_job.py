@@ -177,6 +177,32 @@ def test_regions(motif_folder: Path, genbank: Path, tmp_path: Path) -> None:
     assert covered == {*range(100, 121), 249, 250}
 
 
+def test_nothing_of_an_earlier_scan_stays(
+    motif_folder: Path, fasta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "here" / "scan"
+    run(motif_folder, fasta, out)
+    run(motif_folder, fasta, out, track="bedgraph")
+    assert sorted(path.name for path in out.parent.iterdir()) == [
+        f"scan.{ending}" for ending in ("bed", "gff3", "json", "minus.bedgraph", "plus.bedgraph")
+    ]
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    # Stopped before it writes, a scan leaves the earlier one whole; while it writes, nothing.
+    before = {path: path.read_bytes() for path in out.parent.iterdir()}
+    monkeypatch.setattr(scan_job, "densest_region", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run(motif_folder, fasta, out)
+    assert {path: path.read_bytes() for path in out.parent.iterdir()} == before
+    monkeypatch.undo()
+    monkeypatch.setattr(scan_job, "write_bed", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run(motif_folder, fasta, out)
+    assert list(out.parent.iterdir()) == []
+
+
 def test_min_distance_and_threshold(motif_folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "g.fa"
     path.write_text(f">one\n{decode(planted(300, [100, 120, 200], []).codes)}\n")
@@ -188,6 +214,8 @@ def test_min_distance_and_threshold(motif_folder: Path, tmp_path: Path) -> None:
     everything = run(motif_folder, path, tmp_path / "all", threshold=0.0, min_distance=1)
     assert len(everything.calls) == 2 * (300 - WINDOW + 1)
     assert json.loads((tmp_path / "all.json").read_text())["threshold"]["log_odds"] is None
+    least = run(motif_folder, path, tmp_path / "least", threshold=1e-310)
+    assert least.summary["threshold"]["probability"] == 0
 
 
 def test_runs_of_n(motif_folder: Path, tmp_path: Path) -> None:
@@ -218,6 +246,11 @@ def test_the_default_threshold_is_calibrated(
     assert threshold["calibration"]["bases"] == 50_000
     assert -46 < threshold["log_odds"] < 2
     assert len(result.calls) >= 2
+    # So far apart that chance cannot make as many calls as it may.
+    monkeypatch.setattr("genomic_ulmfit.inference.calibration.SHORTEST_BACKGROUND", 200_000)
+    options = {"threshold": None, "step": 2, "min_distance": 200_000}
+    far = run(motif_folder, fasta, tmp_path / "far", **options)
+    assert far.summary["threshold"]["expected_calls_by_chance_per_mbp"] == 10
 
 
 def test_the_densest_region(motif_folder: Path, genbank: Path, tmp_path: Path) -> None:

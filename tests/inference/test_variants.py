@@ -11,6 +11,7 @@ import pytest
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, decode, encode, reverse_complement
 from genomic_ulmfit.dna.genome import Contig
 from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.inference.targets import sequence_log_odds
 from genomic_ulmfit.inference.variants import (
     Effect,
     Variant,
@@ -39,10 +40,21 @@ def log_odds(codes: Codes) -> float:
 
 
 def effects(
-    model: Classifier, contig: Contig, *variants: Variant, window: int | None = WINDOW
-) -> list[Effect]:
+    model: Classifier,
+    contig: Contig,
+    *variants: Variant,
+    window: int | None = WINDOW,
+    around: Codes | None = None,
+) -> list[Effect | None]:
     found = variant_effects(
-        model, variants, {contig.name: contig}, 1, "fp32", anchor=ANCHOR, window=window
+        model,
+        variants,
+        {contig.name: contig},
+        1,
+        "fp32",
+        anchor=ANCHOR,
+        window=window,
+        with_context={} if around is None else {contig.name: around},
     )
     return list(found)
 
@@ -68,6 +80,16 @@ def test_vcf(tmp_path: Path, zipped: bool) -> None:
     assert [v.trimmed() for v in variants[2:]] == [(9, "T", ""), (7, "", "TT")]
 
 
+def test_ambiguous_alleles_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "v.vcf"
+    path.write_text("#CHROM\tPOS\tID\tREF\tALT\nx\t1\t.\tN\tC\nx\t2\t.\tA\tC,r\n")
+    variants, notes = read_variants(path)
+    assert [(v.position, v.ref, v.alt) for v in variants] == [(1, "A", "C")]
+    assert notes == [
+        "2 alleles of v.vcf were left out: they, or what they replace, have ambiguous bases."
+    ]
+
+
 def test_tsv(tmp_path: Path) -> None:
     path = tmp_path / "v.tsv"
     path.write_text("alt\tposition\tcontig\tref\nT\t3\tx\tG\n")
@@ -81,7 +103,8 @@ def test_tsv(tmp_path: Path) -> None:
         ("contig\tposition\tref\nx\t1\tA\n", "line 1: neither .*alt is missing"),
         ("#CHROM\tPOS\tID\tREF\tALT\nx\t1\t.\tA\n", "line 2: has 4 columns"),
         ("#CHROM\tPOS\tID\tREF\tALT\nx\t0\t.\tA\tC\n", "line 2: position '0' is no whole"),
-        ("#CHROM\tPOS\tID\tREF\tALT\nx\t1\t.\tN\tC\n", "line 2: reference allele 'N'"),
+        ("#CHROM\tPOS\tID\tREF\tALT\nx\t1\t.\tX\tC\n", "line 2: reference allele 'X'"),
+        ("#CHROM\tPOS\tID\tREF\tALT\nx\t1\t.\tN\tC\n", "no variant that spells out"),
         ("#CHROM\tPOS\tID\tREF\tALT\nx\t1\t.\tA\tC,\n", "line 2: alternative allele ''"),
         ("#CHROM\tPOS\tID\tREF\tALT\nx\t1\t.\tA\ta\n", "line 2: .* are both A"),
         ("#CHROM\tPOS\tID\tREF\tALT\nx\t1\t.\tA\t*\n", "no variant that spells out"),
@@ -190,6 +213,56 @@ def test_in_a_sequence_the_site_stays_where_it_is(
     assert found.filled == filled
 
 
+@pytest.mark.parametrize(("ref", "alt"), [("G", "C"), ("GAC", "G"), ("G", "GTTT")])
+@pytest.mark.parametrize("place", [3, 30])
+def test_what_stands_around_a_sequence_is_read(
+    motif_model: Classifier, place: int, ref: str, alt: str
+) -> None:
+    # Long enough for what follows a deletion to come from the context.
+    context = decode(np.random.default_rng(1).integers(0, 4, 2 * 9).astype(np.uint8))
+    inside = "A" * ANCHOR + MOTIF + "A" * (WINDOW - ANCHOR - len(MOTIF))
+    inside = inside[:place] + ref + inside[place + len(ref) :]
+    contig = Contig("s", encode(inside))
+    whole = context[:9] + inside + context[9:]
+    (found,) = effects(
+        motif_model, contig, at(contig, place, ref, alt), window=None, around=encode(whole)
+    )
+    changed = whole[: 9 + place] + alt + whole[9 + place + len(ref) :]
+    # The site stays where it is, and unknown bases stand at the far end if any do.
+    missing = len(whole) - len(changed)
+    if place < ANCHOR:
+        changed = "N" * missing + changed[max(0, -missing) :]
+    else:
+        changed = changed[: len(whole)] + "N" * missing
+    assert found is not None
+    assert (found.site, found.filled) == (ANCHOR, max(0, missing))
+    wanted = sequence_log_odds(motif_model, [encode(whole), encode(changed)], 1, "fp32")
+    assert [found.log_odds_ref, found.log_odds_alt] == pytest.approx(wanted.tolist(), abs=1e-5)
+
+
+def test_what_no_window_holds_is_none(motif_model: Classifier) -> None:
+    contig = contig_with_motif(1)
+    tiny = Contig("t", contig.codes[:20])
+    variants = [
+        at(tiny, 5, decode(tiny.codes[5:6]), "ACGT"),
+        at(contig, 203, decode(contig.codes[203:204]), "ACGT"),
+        at(tiny, 6, decode(tiny.codes[6:7]), "ACGT"),
+    ]
+    found = list(
+        variant_effects(
+            motif_model,
+            variants,
+            {"c": contig, "t": tiny},
+            1,
+            "fp32",
+            anchor=ANCHOR,
+            window=WINDOW,
+        )
+    )
+    assert [effect is None for effect in found] == [True, False, True]
+    assert effects(motif_model, tiny, variants[0]) == [None]
+
+
 def test_many_keep_their_order(motif_model: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genomic_ulmfit.inference.variants.AT_A_TIME", 100)
     contig = contig_with_motif(1)
@@ -224,9 +297,6 @@ def test_refused_by_line(motif_model: Classifier) -> None:
         Variant("x", 1, ".", "A", "C", "line 1")
     )
     assert "ends at base 401, but c has 400" in refused(at(contig, 399, "AC", "A"))
-    tiny = Contig("c", contig.codes[:20])
-    with pytest.raises(InputError, match="line 1: no window of 40 bases holds this variant"):
-        effects(motif_model, tiny, at(tiny, 5, decode(tiny.codes[5:6]), "ACGT"))
     unknown = Contig("c", np.full(100, AMBIGUOUS, np.uint8))
     with pytest.raises(InputError, match="but c has N at base 51"):
         effects(motif_model, unknown, at(unknown, 50, "A", "C"))

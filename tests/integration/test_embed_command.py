@@ -139,6 +139,18 @@ def test_mistakes(command: Callable, encoder_folder: Path, table: Path, tmp_path
     assert "is not a folder" in message
 
 
+def test_what_is_read_is_not_replaced(
+    command: Callable, encoder_folder: Path, table: Path, tmp_path: Path
+) -> None:
+    # Ids are written beside the vectors.
+    given = tmp_path / "v.ids.csv"
+    given.write_bytes(table.read_bytes())
+    ran = command("embed", encoder_folder, given, "--out", tmp_path / "v.npy")
+    assert ran.code == 2
+    assert "is what is read" in ran.stderr
+    assert given.read_bytes() == table.read_bytes()
+
+
 def test_help_teaches_by_example(command: Callable) -> None:
     ran = command("embed", "--help")
     assert ran.code == 0

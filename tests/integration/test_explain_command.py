@@ -171,13 +171,46 @@ def test_mistakes(
         classifier_folder, fasta, "--genome", genome_file
     )
     vcf = tmp_path / "v.vcf"
-    vcf.write_text("#CHROM\tPOS\tID\tREF\tALT\np0/x\t1\t.\tN\tC\n")
-    assert "v.vcf, line 2: reference allele 'N'" in refused(
+    vcf.write_text("#CHROM\tPOS\tID\tREF\tALT\np0/x\t1\t.\tX\tC\n")
+    assert "v.vcf, line 2: reference allele 'X'" in refused(
         classifier_folder, fasta, "--variants", vcf
     )
     ran = command("explain", classifier_folder, fasta, "--out", fasta / "in")
     assert ran.code == 2
     assert "is not a folder" in ran.stderr
+
+
+@pytest.mark.parametrize("name", ["variants.tsv", "positions.tsv"])
+def test_what_is_read_is_not_replaced(
+    command: Callable, classifier_folder: Path, fasta: Path, tmp_path: Path, name: str
+) -> None:
+    given = tmp_path / name
+    given.write_bytes(fasta.read_bytes())
+    files = (fasta, "--variants", given) if name == "variants.tsv" else (given,)
+    ran = command("explain", classifier_folder, *files, "--out", tmp_path)
+    assert ran.code == 2
+    assert "is what is read" in ran.stderr
+    assert given.read_bytes() == fasta.read_bytes()
+
+
+def test_variants_too_near_the_end_are_left_out_and_counted(
+    command: Callable, classifier_folder: Path, tmp_path: Path
+) -> None:
+    letters = "ACGT" * 100
+    genome = tmp_path / "g.fa"
+    genome.write_text(f">long\n{letters}\n>tiny\n{letters[:60]}\n")
+    lines = ["contig\tposition\tref\talt", "tiny\t9\tA\tC", "long\t201\tA\tC"]
+    tsv, out = tmp_path / "v.tsv", tmp_path / "out"
+    tsv.write_text("\n".join(lines) + "\n")
+    arguments = ("explain", classifier_folder, "--variants", tsv, "--genome", genome)
+    ran = command(*arguments, "--out", out)
+    assert ran.code == 0, ran.stderr
+    assert [row["contig"] for row in rows(out / "variants.tsv")] == ["long"]
+    assert "1 alleles of v.tsv were left out (the first: line 2)" in ran.stderr
+    tsv.write_text("\n".join(lines[:2]) + "\n")
+    ran = command(*arguments, "--out", tmp_path / "none")
+    assert ran.code == 2
+    assert "none of 1 variants can be scored" in ran.stderr
 
 
 def test_help_teaches_by_example(command: Callable) -> None:

@@ -108,6 +108,24 @@ def test_another_study_in_the_same_folder_is_refused(
         external(tables, out, encoder=encoder_folder, seed=1)
 
 
+def test_tables_of_several_lengths_and_of_names_alike(
+    tables: Path, encoder_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "species"
+    folder.mkdir()
+    table = pd.read_csv(tables / "first.csv")
+    table.to_csv(folder / "B.subtilis.csv", index=False)
+    table["sequence"] = [s[i % 2 :] for i, s in enumerate(table["sequence"])]
+    table.to_csv(folder / "B.cereus.csv", index=False)
+    assert [one.name for one in read_datasets(folder)] == ["B.cereus", "B.subtilis"]
+    cereus, subtilis = (one.models for one in read_datasets(folder))
+    assert subtilis == MODELS
+    assert cereus == [name for name in MODELS if name != "onehot_lr"]
+    (folder / "B.cereus.csv").rename(folder / "B.subtilis.csv.gz")
+    with pytest.raises(InputError, match=r"two tables called B\.subtilis"):
+        read_datasets(folder)
+
+
 def test_unusable_folders(tmp_path: Path, encoder_folder: Path) -> None:
     done = run("external.py", tmp_path / "absent", "--encoder", encoder_folder)
     assert done.returncode == 2

@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from genomic_ulmfit.data.tables import read_labelled, write_table
 from genomic_ulmfit.studies.learning_curve import draw_subset
+from genomic_ulmfit.training.few_labels import fit_head, head_probabilities, recipe_by_labels
+from genomic_ulmfit.training.finetuning_job import encode_all
 
 MODELS = ["naive", "encoder", "words", "onehot_lr", "kmer_lr", "cnn"]
 
@@ -53,6 +56,23 @@ def test_writes_everything(study: tuple[Path, Any]) -> None:
     assert "data:image/svg+xml;base64," in page
     assert "http" not in page.replace("http-equiv", "")
     assert "accuracy" in ran.stdout
+
+
+def test_the_probe_without_an_encoder_follows_the_recipe(
+    study: tuple[Path, Any], promoters_csv: Path
+) -> None:
+    out, _ = study
+    table = read_labelled(promoters_csv)
+    train, test = (table[table["split"] == part] for part in ("train", "test"))
+    chosen = train.iloc[draw_subset(train["label"].to_numpy(), "20", (0, 1))]
+    recipe = recipe_by_labels(20, pretrained=True, one_length=True).probe
+    assert recipe is not None
+    assert recipe.word_share != 1
+    head = fit_head(encode_all(chosen), chosen["label"].to_numpy(), 2, recipe, frames=True, seed=1)
+    probabilities = head_probabilities(head, encode_all(test))
+    cell = json.loads((out / "cells" / "20" / "words-1.json").read_text())
+    expected = roc_auc_score(test["label"], probabilities[:, 1])
+    assert cell["auroc"] == pytest.approx(expected)
 
 
 def test_goes_on_where_it_stopped(

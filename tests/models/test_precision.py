@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from genomic_ulmfit.models.precision import autocast, best_precision
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.models import precision as precision_module
+from genomic_ulmfit.models.precision import autocast, best_precision, require_precision
 
 
 def test_it_does_not_matter_whether_gradients_are_on() -> None:
@@ -15,6 +17,16 @@ def test_it_does_not_matter_whether_gradients_are_on() -> None:
     with torch.inference_mode():
         inference = anew()
     assert without == inference == anew() == best_precision()
+
+
+def test_what_the_machine_has_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="--precision: got 'fp8', allowed are bf16 and fp32"):
+        require_precision("fp8", "--precision")
+    require_precision("fp32", "--precision")
+    require_precision(best_precision(), "--precision")
+    monkeypatch.setattr(precision_module, "trains_in_bf16", lambda: False)
+    with pytest.raises(InputError, match=r"--precision: got bf16, but .* allowed here is fp32"):
+        require_precision("bf16", "--precision")
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from genomic_ulmfit.models.classifier import ClassifierConfig
 from genomic_ulmfit.models.config import EncoderConfig
 from genomic_ulmfit.models.frames import segments
 from genomic_ulmfit.models.language_model import LanguageModel
+from genomic_ulmfit.models.precision import best_precision
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.probe import ProbeHead, words_of
 from genomic_ulmfit.models.store import load_classifier, save_classifier
@@ -30,6 +31,7 @@ from genomic_ulmfit.training.few_labels import (
     RECIPES,
     ProbeRecipe,
     Recipe,
+    config_by_recipe,
     fit_head,
     fit_probe,
     head_probabilities,
@@ -43,6 +45,7 @@ from genomic_ulmfit.training.finetuning import (
     Stage,
     fine_tune,
 )
+from genomic_ulmfit.training.finetuning_job import choose_recipe
 
 SMALL = EncoderConfig(embedding=12, hidden=16, layers=1)
 LENGTH = 61
@@ -80,6 +83,21 @@ def test_recipes_are_in_order_and_every_number_has_one() -> None:
     for one_length in (True, False):
         many = recipe_by_labels(10_000, pretrained=False, one_length=one_length)
         assert many == Recipe(None, NAIVE, motifs=one_length)
+
+
+def test_a_probe_that_is_asked_for_stands_alone(encoder: LanguageModel) -> None:
+    for n_labels in (20, 10_000):
+        recipe = choose_recipe(n_labels, config(), encoder, head="probe")
+        assert recipe.probe is not None
+        assert recipe == Recipe(recipe.probe, None, motifs=False)
+
+
+def test_a_probe_reads_every_phase_unless_there_is_context() -> None:
+    probe = Recipe(ProbeRecipe(1.0), None)
+    assert config_by_recipe(config(), probe).phases == SMALL.tokenizer.stride == 2
+    assert config_by_recipe(replace(config(), context=8), probe).phases == 1
+    network = replace(config(), head="position")
+    assert config_by_recipe(network, Recipe(None, PRETRAINED)).phases == 1
 
 
 def test_few_labels_find_a_start_codon(encoder: LanguageModel) -> None:
@@ -446,7 +464,9 @@ def test_a_probe_of_windows_with_context(encoder: LanguageModel, readings: Readi
         frozen_states(encoder.encoder, longer, context=20, readings=readings, precision="fp32"),
         states,
     )
-    rough = frozen_states(encoder.encoder, longer, context=20, readings=readings, precision="bf16")
+    rough = frozen_states(
+        encoder.encoder, longer, context=20, readings=readings, precision=best_precision()
+    )
     np.testing.assert_allclose(rough.astype(np.float32), states.astype(np.float32), atol=0.02)
     wanted = replace(
         config(), context=20, both_strands=readings.both_strands, phases=readings.phases

@@ -68,6 +68,7 @@ def embed(
     from genomic_ulmfit.files import require_another, require_writable
     from genomic_ulmfit.inference.embed import (
         Sample,
+        ids_file,
         kmer_embeddings,
         labels_of,
         load_encoder,
@@ -85,7 +86,8 @@ def embed(
     if out is not None:
         require_vector_file(out)
         require_writable(out.parent)
-        require_another(out, sequences, model)
+        for file in (out, ids_file(out)):
+            require_another(file, sequences, model)
     if plot is not None:
         from genomic_ulmfit.reports.embedding_figures import (
             MOST_POINTS,
@@ -97,10 +99,8 @@ def embed(
         )
 
         require_picture_file(plot)
-        try:
-            require_writable(plot.parent)
-        except InputError as error:
-            raise InputError(str(error).replace("--out", "--plot", 1)) from None
+        require_writable(plot.parent, "--plot")
+        require_another(plot, sequences, model, option="--plot")
     encoder = load_encoder(model)
     notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 

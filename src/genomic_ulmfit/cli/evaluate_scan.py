@@ -68,10 +68,11 @@ def evaluate_scan(
         compared.calls, compared.truth, others=compared.others, tolerance=tolerance, seed=seed
     )
     notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
-    for note in compared.notes:
+    remarks = [*compared.notes, *scores.notes]
+    for note in remarks:
         notes.print(f"Note: {note}")
     if as_json:
-        typer.echo(json.dumps({**scores.to_dict(), "notes": list(compared.notes)}, indent=2))
+        typer.echo(json.dumps({**scores.to_dict(), "notes": remarks}, indent=2))
         return
 
     console = Console(highlight=False)

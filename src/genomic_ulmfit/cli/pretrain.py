@@ -102,13 +102,13 @@ def pretrain(
 
     from rich.console import Console
 
-    from genomic_ulmfit.errors import InputError
+    from genomic_ulmfit.models.precision import require_precision
     from genomic_ulmfit.training.checkpoints import CHECKPOINT
     from genomic_ulmfit.training.pretraining_job import pretrain_genomes
     from genomic_ulmfit.training.ranks import is_first, leave
 
-    if precision not in (None, "bf16", "fp32"):
-        raise InputError(f"--precision: got {precision!r}, allowed are bf16 and fp32.")
+    if precision is not None:
+        require_precision(precision, "--precision")
     try:
         result = pretrain_genomes(
             genomes,

@@ -113,6 +113,7 @@ def promoters(
     from genomic_ulmfit.data.splits import SPLITS, leakage, split_seed, split_strict
     from genomic_ulmfit.data.tables import write_table
     from genomic_ulmfit.dna.readers import read_genome
+    from genomic_ulmfit.files import require_writable
 
     console = Console(highlight=False)
     notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
@@ -136,6 +137,7 @@ def promoters(
         if given is not None and out.exists() and given.exists() and out.samefile(given):
             kind = "the genome itself" if given is genome else "the BED file itself"
             raise InputError(f"--out: {out} is {kind}. Give another file to write to.")
+    require_writable(out.parent)
     default = FRAMINGS[framing]
     before = default.upstream if upstream is None else upstream
     after = default.downstream if downstream is None else downstream

@@ -32,9 +32,13 @@ def simulate(
     """
     from genomic_ulmfit.dna.simulate import simulate_genome, write_genbank, write_tss
     from genomic_ulmfit.errors import InputError
+    from genomic_ulmfit.files import require_writable
 
     if tss is not None and tss.absolute() == out.absolute():
         raise InputError(f"--tss: {tss} is the genome's file already; name another.")
+    for file, option in ((out, "--out"), (tss, "--tss")):
+        if file is not None:
+            require_writable(file.parent, option)
     genome = simulate_genome(genes, seed)
     write_genbank(genome, out)
     if tss is not None:

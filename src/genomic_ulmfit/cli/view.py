@@ -48,7 +48,7 @@ def view(
     from rich.console import Console
 
     from genomic_ulmfit.errors import InputError
-    from genomic_ulmfit.files import require_writable, write_text
+    from genomic_ulmfit.files import require_another, require_writable, write_text
     from genomic_ulmfit.inference.scan_job import output_path
     from genomic_ulmfit.reports.view import render_view
     from genomic_ulmfit.reports.view_files import find_scan, read_scan
@@ -58,6 +58,7 @@ def view(
     if page.suffix not in (".html", ".htm") or page.is_dir():
         raise InputError(f"--out: got {page}, but the page is a file whose name ends with .html.")
     require_writable(page.parent)
+    require_another(page, genome)
     write_text(page, render_view(read_scan(prefix, genome)))
     Console(soft_wrap=True, highlight=False, markup=False).print(f"{page}")
     if open_page and not webbrowser.open(page.resolve().as_uri()):

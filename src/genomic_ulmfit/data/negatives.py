@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from genomic_ulmfit.data.shuffle import shuffle_dinucleotides
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
@@ -48,7 +49,7 @@ class Window(NamedTuple):
 
 
 def coding_windows(
-    genome: Genome, length: int, rng: np.random.Generator
+    genome: Genome, length: int, rng: np.random.Generator, avoid: Sequence[Window] = ()
 ) -> tuple[list[Window], list[str]]:
     """Cut one window at a random place inside each CDS that has room, in sense direction.
 
@@ -60,6 +61,9 @@ def coding_windows(
     length : int
         In bases.
     rng : numpy.random.Generator
+    avoid : sequence of Window
+        Windows of `length` bases to keep clear of, on either strand: transcription also starts
+        within genes.
 
     Returns
     -------
@@ -69,15 +73,23 @@ def coding_windows(
         What was left out, one sentence with a count each.
     """
     windows = []
-    short = unusable = number = 0
+    short = crowded = unusable = number = 0
     for contig in genome.contigs:
+        taken = _covered(contig, avoid, length)
         for gene in contig.genes:
             number += 1
             room = len(gene) - 2 * TRIM - length
             if room <= 0:
                 short += 1
                 continue
-            start = gene.start + TRIM + int(rng.integers(room + 1))
+            first = gene.start + TRIM
+            within = taken[np.arange(first, first + room + length) % len(contig)]
+            before = np.concatenate([[0], np.cumsum(within)])
+            free = np.flatnonzero(before[length:] == before[:-length])
+            if not len(free):
+                crowded += 1
+                continue
+            start = first + int(free[rng.integers(len(free))])
             codes = contig.window(start, start + length, gene.strand)
             if codes is None or (codes == AMBIGUOUS).any():
                 unusable += 1
@@ -89,6 +101,11 @@ def coding_windows(
         notes.append(
             f"{short:,} CDS gave no coding window: too short for {length} bases after trimming "
             f"{TRIM} from either end."
+        )
+    if crowded:
+        notes.append(
+            f"{crowded:,} CDS gave no coding window: there is no place in them without a "
+            "transcription start site."
         )
     if unusable:
         notes.append(
@@ -122,11 +139,9 @@ def intergenic_windows(
     """
     windows: list[Window] = []
     for contig in genome.contigs:
-        covered = contig.codes == AMBIGUOUS
-        spans = [(gene.start, gene.end) for gene in contig.genes]
-        spans += [(one.start, one.start + length) for one in avoid if one.contig is contig]
-        for start, end in spans:
-            covered[np.arange(start, end) % len(contig)] = True
+        covered = (contig.codes == AMBIGUOUS) | _covered(contig, avoid, length)
+        for gene in contig.genes:
+            covered[np.arange(gene.start, gene.end) % len(contig)] = True
         edges = np.flatnonzero(np.diff(covered, prepend=True, append=True))
         for start, end in zip(edges[::2], edges[1::2], strict=True):
             fitting = (end - start) // length
@@ -138,6 +153,15 @@ def intergenic_windows(
                 name = f"intergenic_{len(windows) + 1}"
                 windows.append(Window(name, contig, begin, strand, codes, ""))
     return windows
+
+
+def _covered(contig: Contig, windows: Sequence[Window], length: int) -> npt.NDArray[np.bool_]:
+    """Tell of each base of a contig whether one of some windows, `length` long, covers it."""
+    covered = np.zeros(len(contig), dtype=bool)
+    for window in windows:
+        if window.contig is contig:
+            covered[np.arange(window.start, window.start + length) % len(contig)] = True
+    return covered
 
 
 def background_windows(

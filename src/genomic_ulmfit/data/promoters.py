@@ -190,10 +190,10 @@ def tss_table(
         Transcription start sites: an interval's first base along its strand (column 6) is the
         TSS. A site listed twice counts once.
     negatives : {"cds", "intergenic", "shuffled", "background"}
-        From inside CDS (`coding_windows`), from stretches that neither a CDS nor a positive
-        covers (`intergenic_windows`), or each positive with its dinucleotides shuffled
-        (`shuffled_windows`): no more than there are positives, drawn at random. Or what a scan
-        meets besides TSS (`background_windows`): four for each positive.
+        From inside CDS, clear of positives (`coding_windows`), from stretches that neither a CDS
+        nor a positive covers (`intergenic_windows`), or each positive with its dinucleotides
+        shuffled (`shuffled_windows`): no more than there are positives, drawn at random. Or what
+        a scan meets besides TSS (`background_windows`): four for each positive.
     upstream, downstream : int
         Bases before the TSS, and from the TSS on.
     seed : int
@@ -267,7 +267,7 @@ def tss_table(
         others = background_windows(genome, sites, upstream, rng)
         wanted *= PER_SITE
     elif negatives == "cds":
-        others, negative_notes = coding_windows(genome, length, rng)
+        others, negative_notes = coding_windows(genome, length, rng, avoid=sites)
         notes += negative_notes
     elif negatives == "intergenic":
         others = intergenic_windows(genome, length, sites, rng)

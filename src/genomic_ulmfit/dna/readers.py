@@ -83,36 +83,6 @@ def read_genome(path: str | os.PathLike[str]) -> Genome:
         return _read_genbank(handle, path)
 
 
-def read_fasta_records(path: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:
-    """Read a FASTA file record by record, never the whole of it at once.
-
-    Parameters
-    ----------
-    path : path-like
-        FASTA, plain or gzip.
-
-    Yields
-    ------
-    id : str
-        First word of the header.
-    sequence : str
-        The letters as they stand in the file, joined, without white space. They are not
-        checked: `genomic_ulmfit.dna.alphabet.encode` does that.
-
-    Raises
-    ------
-    InputError
-        As `read_genome`, but for the letters.
-    """
-    with _open(path) as (kind, handle):
-        if kind != "fasta":
-            raise InputError(
-                f"{path}: this is a GenBank file, but labelled or plain sequences are read from "
-                "FASTA. Convert it, or give a FASTA file."
-            )
-        yield from _fasta_records(handle, path)
-
-
 @contextlib.contextmanager
 def _open(path: str | os.PathLike[str]) -> Iterator[tuple[_Format, io.TextIOWrapper]]:
     with readable(path, "FASTA or GenBank file"), contextlib.ExitStack() as stack:

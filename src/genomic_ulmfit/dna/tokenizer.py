@@ -6,6 +6,7 @@ There is no vocabulary file. Two models with the same k agree about every token,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -100,8 +101,18 @@ class KmerTokenizer:
                 tokens[bases == AMBIGUOUS] = self.unknown
         return tokens
 
-    def new_bases(self, tokens: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
-        """Return the last `stride` bases of each token as one number below `n_new`."""
+    def new_bases(self, tokens: Any) -> Any:
+        """Return the last `stride` bases of each token as one number below `n_new`.
+
+        Parameters
+        ----------
+        tokens : numpy.ndarray or Tensor of int
+
+        Returns
+        -------
+        numpy.ndarray or Tensor of int
+            Of the same shape.
+        """
         return tokens & (self.n_new - 1)
 
     def to_kmer(self, token: int) -> str:

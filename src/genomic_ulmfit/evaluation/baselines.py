@@ -179,6 +179,9 @@ BASELINES: dict[str, Callable[[int], Baseline]] = {
 }
 """Model name in tables -> what makes that model from a seed."""
 
+ONE_LENGTH = ("onehot_lr",)
+"""Those that cannot be trained on sequences of several lengths."""
+
 
 def count_kmers(codes: Codes) -> npt.NDArray[np.float32]:
     """Count the 3-mers, 4-mers and 5-mers of each sequence.

@@ -31,6 +31,8 @@ METRICS = ("precision", "recall", "f1", "auprc")
 BLOCK = 20_000
 """Bases that the bootstrap draws together, for neighbouring sites are not independent."""
 RESAMPLES = 1000
+FEW_BLOCKS = 10
+"""Stretches below which a bootstrap's interval is rough."""
 BIN = 5
 """Bases per bin of the histogram of distances."""
 
@@ -72,6 +74,8 @@ class ScanScores:
         Score, precision and recall at every score that a call has, best first.
     distances : tuple of int
         From the site to each right call, along the site's strand: positive is downstream.
+    n_blocks : int
+        Stretches of `BLOCK` bases with calls or sites; there are no intervals from a single one.
     tolerance : int
     seed : int
     """
@@ -88,8 +92,24 @@ class ScanScores:
     best_score: float | None
     curve: tuple[tuple[float, float, float], ...]
     distances: tuple[int, ...]
+    n_blocks: int
     tolerance: int
     seed: int
+
+    @property
+    def notes(self) -> list[str]:
+        """What intervals from few stretches are worth, one sentence each."""
+        if self.n_blocks >= FEW_BLOCKS:
+            return []
+        if self.n_blocks == 1:
+            return [
+                f"There are no intervals: all calls and sites are within {BLOCK:,} bases, which "
+                "the bootstrap draws as one."
+            ]
+        return [
+            f"The intervals are rough: calls and sites are in {self.n_blocks} stretches of "
+            f"{BLOCK:,} bases, which the bootstrap draws."
+        ]
 
     def histogram(self) -> list[tuple[int, int, int]]:
         """Return (first distance, last distance, number of calls) per bin of `BIN` bases.
@@ -127,6 +147,7 @@ class ScanScores:
                 "resamples": RESAMPLES,
                 "confidence": 0.95,
                 "block": BLOCK,
+                "blocks": self.n_blocks,
                 "seed": self.seed,
             },
         }
@@ -193,6 +214,9 @@ def score_calls(
     estimates = {
         name: _estimate(values[name][0], np.concatenate(samples[name])) for name in METRICS
     }
+    if blocks.count == 1:
+        # Drawn again and again it is always the same, which is no certainty.
+        estimates = {name: Estimate(one.value, None, None) for name, one in estimates.items()}
 
     curve = _curve(scores, right, len(truth))
     best = max(curve, key=lambda point: _f1(point[1], point[2]), default=None)
@@ -206,6 +230,7 @@ def score_calls(
         best_score=None if best is None else best[0],
         curve=curve,
         distances=distances,
+        n_blocks=blocks.count,
         tolerance=tolerance,
         seed=seed,
     )
@@ -441,6 +466,16 @@ def select(
             f"({_some({call.contig for call in elsewhere})}) and were left out."
         )
         calls = [call for call in calls if call.contig in named]
+    called = {call.contig for call in calls}
+    unseen = [site for site in truth if site.contig not in called]
+    if unseen and calls:
+        notes.append(
+            f"{len(unseen):,} known sites are on contigs without any call "
+            f"({_some({site.contig for site in unseen})}) and count as missed."
+        )
+    every, truth = len(truth), _each_once(truth, name)
+    if len(truth) < every:
+        notes.append(f"{every - len(truth):,} known sites are listed twice or more and count once.")
     if regions is not None:
         inside = _Regions(regions)
         calls = [call for call in calls if call in inside]
@@ -459,6 +494,16 @@ def select(
             "them are neither right nor wrong."
         )
     return Compared(tuple(calls), tuple(counted), tuple(others), tuple(notes))
+
+
+def _each_once(sites: Sequence[Site], name: str | None) -> list[Site]:
+    """Return every place once; of several names that it has, the one that counts."""
+    places: dict[tuple[str, int, int], Site] = {}
+    for site in sites:
+        place = (site.contig, site.position, site.strand)
+        if place not in places or site.name == name:
+            places[place] = site
+    return list(places.values())
 
 
 class _Regions:

@@ -46,8 +46,13 @@ class Calibration:
     seed: int
 
     def threshold(self, per_mbp: float = CHANCE_CALLS) -> float:
-        """Return the log-odds that chance exceeds `per_mbp` times per million bases."""
+        """Return the log-odds that chance exceeds `per_mbp` times per million bases.
+
+        Where calls must lie so far apart that there is no room for so many, all pass.
+        """
         allowed = int(per_mbp * self.n_bases / 1e6)
+        if allowed >= len(self.log_odds):
+            return min(self.log_odds, default=0.0)
         passes, fails = self.log_odds[max(0, allowed - 1)], self.log_odds[allowed]
         if passes > fails:
             return (passes + fails) / 2

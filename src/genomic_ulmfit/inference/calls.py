@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import bisect
+import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -67,7 +68,8 @@ class Call:
     @property
     def probability(self) -> float:
         """Of the class that was scanned for."""
-        return float(1 / (1 + np.exp(-self.log_odds)))
+        # By tanh, which does not overflow.
+        return 0.5 + 0.5 * math.tanh(0.5 * self.log_odds)
 
     def window(self, settings: ScanSettings) -> tuple[int, int]:
         """Return the window's bounds; on a circular contig they may lie outside of it."""
@@ -182,6 +184,11 @@ class _GeneFinder:
 
     def __call__(self, anchor: int) -> tuple[Gene | None, int | None]:
         place = anchor if self.strand > 0 else self.length - 1 - anchor
+        if self.circular:
+            # A gene that starts just before the origin, seen from just behind it.
+            index = bisect.bisect_left(self.starts, place + self.length - WITHIN_GENE)
+            if index < len(self.starts):
+                return self.genes[index], self.starts[index] - self.length - place
         index = bisect.bisect_left(self.starts, place - WITHIN_GENE)
         if index < len(self.starts):
             return self.genes[index], self.starts[index] - place
@@ -194,18 +201,18 @@ def write_bed(calls: Iterable[Call], settings: ScanSettings, path: str | os.Path
     """Write calls as BED12 with three further columns, named in a first line of comment.
 
     An entry is the window, its thick part the anchor, its score a thousand times the
-    probability. BED has no way to cross the origin of a circular contig: of such a window the
-    part with the anchor is written.
+    probability. Entries are in the order of their starts. BED has no way to cross the origin of
+    a circular contig: of such a window the part with the anchor is written.
 
     Parameters
     ----------
     calls : iterable of Call
-        In order of contig and position.
+        Those of a contig together.
     settings : ScanSettings
     path : path-like
     """
     lines = ["#" + "\t".join(BED_COLUMNS)]
-    for name, call in _named(calls):
+    for name, call in _named(calls, settings):
         start, end = call.window(settings)
         start, end = max(0, start), min(len(call.contig), end)
         lines.append(
@@ -249,7 +256,7 @@ def write_gff3(
     Parameters
     ----------
     calls : iterable of Call
-        In order of contig and position.
+        Those of a contig together.
     contigs : sequence of Contig
         All that were scanned.
     settings : ScanSettings
@@ -263,7 +270,9 @@ def write_gff3(
             name = _escaped(contig.name)
             columns = (name, "genomic-ulmfit", "region", "1", str(len(contig)), ".", ".", ".")
             lines.append("\t".join((*columns, f"ID={name};Is_circular=true")))
-    for name, call in _named(calls):
+    contigs_of = {contig.name: number for number, contig in enumerate(contigs)}
+    features: list[tuple[int, int, str]] = []
+    for name, call in _named(calls, settings):
         start, end = call.window(settings)
         if start < 0:
             start, end = start + len(call.contig), end + len(call.contig)
@@ -286,13 +295,23 @@ def write_gff3(
             ".",
         )
         text = ";".join(f"{key}={_escaped(value)}" for key, value in attributes.items())
-        lines.append("\t".join((*columns, text)))
+        features.append((contigs_of[call.contig.name], start, "\t".join((*columns, text))))
+    lines += [line for _, _, line in sorted(features)]
     write_text(path, "\n".join(lines) + "\n")
 
 
-def _named(calls: Iterable[Call]) -> Iterator[tuple[str, Call]]:
-    for number, call in enumerate(calls, start=1):
-        yield f"promoter_{number}", call
+def _named(calls: Iterable[Call], settings: ScanSettings) -> list[tuple[str, Call]]:
+    """Number calls in the order of where their windows begin, which indexers of BED ask for.
+
+    A window over the origin of a circular contig counts as beginning at its first base.
+    """
+    contigs: dict[str, int] = {}
+
+    def place(call: Call) -> tuple[int, int, int]:
+        number = contigs.setdefault(call.contig.name, len(contigs))
+        return number, max(0, call.window(settings)[0]), call.anchor
+
+    return [(f"promoter_{i}", call) for i, call in enumerate(sorted(calls, key=place), start=1)]
 
 
 def _escaped(text: str) -> str:

@@ -19,7 +19,7 @@ from genomic_ulmfit.data.batches import Batch, TokenizedSequences
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import GZIP, atomic_path
-from genomic_ulmfit.inference.sequences import Named, in_chunks
+from genomic_ulmfit.inference.sequences import Named, in_chunks, table_header, table_rows
 from genomic_ulmfit.models.awd_lstm import AWDLSTM, State
 from genomic_ulmfit.models.precision import autocast, best_precision
 from genomic_ulmfit.models.pretrained import encoder_folder
@@ -384,12 +384,11 @@ def labels_of(path: str | Path, rows: npt.NDArray[np.intp]) -> list[str] | None:
         header = next(line for line in handle if line.strip())
         if header.startswith(">"):
             return None
-        delimiter = max(",\t;", key=header.count)
-        columns = [name.strip() for name in next(csv.reader([header], delimiter=delimiter))]
+        delimiter, columns = table_header(header)
         if "label" not in columns:
             return None
         wanted, at = set(rows.tolist()), columns.index("label")
-        records = (row for row in csv.reader(handle, delimiter=delimiter) if row)
+        records = (row for row in table_rows(handle, delimiter) if row)
         return [
             sys.intern(row[at].strip()) for number, row in enumerate(records) if number in wanted
         ]

@@ -16,7 +16,7 @@ from genomic_ulmfit.dna.alphabet import BASES, Codes, decode
 from genomic_ulmfit.dna.genome import Contig
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import atomic_path, require_writable, write_json
+from genomic_ulmfit.files import atomic_path, require_another, require_writable, write_json
 from genomic_ulmfit.inference.attribution import STEPS, Attribution, integrated_gradients
 from genomic_ulmfit.inference.mutagenesis import Mutagenesis, saturation_mutagenesis
 from genomic_ulmfit.inference.perturbation import WIDTHS, Perturbation, window_perturbation
@@ -51,6 +51,8 @@ DEFAULT_METHODS = ("mutagenesis", "gradient")
 
 SUMMARY, PAGE = "explain.json", "report.html"
 """Names of files; the page is the last to be written, and says that all others are there."""
+
+EFFECTS, POSITIONS, STRETCHES = "variants.tsv", "positions.tsv", "stretches.tsv"
 
 Report = Callable[[str, int, int], None]
 """Told what is being done, how many sequences or variants are done, and of how many."""
@@ -176,6 +178,8 @@ def explain(
     require_writable(out)
     if (out / PAGE).exists():
         raise InputError(f"--out: {out} holds an explanation already; name another folder.")
+    for name in (SUMMARY, EFFECTS, POSITIONS, STRETCHES, *map(_arrays_file, METHODS)):
+        require_another(out / name, sequences, variants, genome, model_folder)
     chosen = _methods(methods, variants)
     if genome is not None and variants is None:
         raise InputError("--genome: says what variants are on; give them with --variants.")
@@ -204,7 +208,7 @@ def explain(
     effects: tuple[Effect, ...] = ()
     if variants is not None:
         effects = _variants(
-            model, variants, genome, (ids, windows), column, precision, anchor, notes, report
+            model, variants, genome, ids, codes, column, precision, anchor, notes, report
         )
     explanation = None
     if chosen:
@@ -212,7 +216,7 @@ def explain(
             model, ids, codes, windows, column, precision, anchor, chosen, notes, report
         )
     if variants is not None:
-        _write_effects(out / "variants.tsv", effects)
+        _write_effects(out / EFFECTS, effects)
     if explanation is not None:
         _write_explanation(out, explanation)
     summary = {
@@ -274,7 +278,8 @@ def _variants(
     model: Classifier,
     path: str | Path,
     genome: str | Path | None,
-    sequences: tuple[Sequence[str], Sequence[Codes]],
+    ids: Sequence[str],
+    codes: Sequence[Codes],
     target: int,
     precision: str,
     anchor: int | None,
@@ -285,9 +290,13 @@ def _variants(
     variants, left_out = read_variants(path)
     notes += left_out
     window = None
+    with_context: dict[str, Codes] = {}
     if genome is None:
-        ids, windows = sequences
-        contigs = {name: Contig(name, codes) for name, codes in zip(ids, windows, strict=True)}
+        with_context = dict(zip(ids, codes, strict=True))
+        contigs = {
+            name: Contig(name, window_of(model, sequence))
+            for name, sequence in with_context.items()
+        }
         if len(contigs) < len(ids):
             raise InputError(
                 "--variants: several sequences have the same id, and variants name sequences by "
@@ -301,7 +310,7 @@ def _variants(
                 "windows to cut. Give the sequences that variants are on as SEQS instead."
             )
         contigs = {contig.name: contig for contig in read_genome(genome).contigs}
-    effects = tuple(
+    found = list(
         variant_effects(
             model,
             variants,
@@ -310,9 +319,28 @@ def _variants(
             precision,
             anchor=anchor,
             window=window,
+            with_context=with_context,
             report=lambda done: report("Scoring variants", done, len(variants)),
         )
     )
+    effects = tuple(effect for effect in found if effect is not None)
+    unfit = [
+        variant.place for variant, effect in zip(variants, found, strict=True) if effect is None
+    ]
+    if unfit:
+        size = model.config.length or model.config.encoder.tokenizer.k
+        reason = (
+            f"no stretch of {size} bases holds them with either allele: their contig is too short, "
+            "or they are too near its end or too long"
+        )
+        if not effects:
+            raise InputError(
+                f"{unfit[0]}: none of {len(unfit):,} variants can be scored; {reason}."
+            )
+        notes.append(
+            f"{len(unfit):,} alleles of {Path(path).name} were left out (the first: "
+            f"{unfit[0].rpartition(', ')[2]}): {reason}."
+        )
     filled = sum(effect.filled > 0 for effect in effects)
     if filled:
         notes.append(
@@ -431,7 +459,7 @@ def _write_explanation(out: Path, explanation: Explanation) -> None:
     if (found := explanation.mutagenesis) is not None:
         changed = probability(found.log_odds[:, None, None] + found.effects)
         _write_arrays(
-            out / "mutagenesis.npz",
+            out / _arrays_file("mutagenesis"),
             **common,
             log_odds_difference=found.effects,
             probability_difference=changed - probability(found.log_odds)[:, None, None],
@@ -439,7 +467,7 @@ def _write_explanation(out: Path, explanation: Explanation) -> None:
         )
     if (gradient := explanation.attribution) is not None:
         _write_arrays(
-            out / "gradient.npz",
+            out / _arrays_file("gradient"),
             **common,
             contributions=gradient.contributions,
             baseline_log_odds=gradient.baseline,
@@ -449,10 +477,14 @@ def _write_explanation(out: Path, explanation: Explanation) -> None:
         for one in explanation.perturbations:
             arrays[f"starts_{one.width}"] = one.starts
             arrays[f"log_odds_difference_{one.width}"] = one.effects
-        _write_arrays(out / "perturbation.npz", **common, **arrays)
+        _write_arrays(out / _arrays_file("perturbation"), **common, **arrays)
     if explanation.average is not None:
-        _write_positions(out / "positions.tsv", explanation, explanation.average)
-    _write_stretches(out / "stretches.tsv", explanation)
+        _write_positions(out / POSITIONS, explanation, explanation.average)
+    _write_stretches(out / STRETCHES, explanation)
+
+
+def _arrays_file(method: str) -> str:
+    return f"{method}.npz"
 
 
 def _write_arrays(path: Path, **arrays: Any) -> None:
@@ -476,7 +508,9 @@ def _write_positions(path: Path, explanation: Explanation, found: Average) -> No
     if explanation.mutagenesis is not None:
         columns += [f"preference_{base}" for base in BASES]
         preferred = preferences(explanation.mutagenesis.effects)
-    means = [np.nan_to_num(explanation.contributions[method]).mean(0) for method in others]
+    means = [
+        average(explanation.contributions[method], explanation.windows).mean for method in others
+    ]
     with _table(path, columns) as write:
         for place, base in enumerate(found.letters.argmax(1)):
             mean, error = found.mean[place], found.error[place] if found.n > 1 else np.nan

@@ -119,7 +119,8 @@ def stretches_of_average(contributions: Floats, found: Average) -> list[Stretch]
         Of them.
     """
     consensus = "".join(BASES[base] for base in found.letters.argmax(1))
-    values = np.nan_to_num(contributions).astype(np.float64)
+    # What is not known of a sequence is taken for the mean of the others, as in `found.mean`.
+    values = np.where(np.isnan(contributions), found.mean, contributions)
     stretches = []
     for start, end in _strongest(found.mean, MOST):
         sums = values[:, start:end].sum(1)

@@ -30,7 +30,7 @@ from genomic_ulmfit.inference.scan import (
     scan,
     whole_genome,
 )
-from genomic_ulmfit.inference.tracks import Spool, spans_of, track_kind
+from genomic_ulmfit.inference.tracks import TRACKS, Spool, spans_of, track_kind
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.store import load_classifier, read_config
 
@@ -162,7 +162,7 @@ def scan_genome(
     if out.is_dir():
         raise InputError(f"--out: {out} is a folder; give a prefix for file names, as {out}/scan.")
     require_writable(out.parent)
-    for ending in (".bed", ".gff3", ".json", ".png", *(f".{w}{suffix}" for w in STRANDS.values())):
+    for ending in (".bed", ".gff3", ".json", ".png", *_track_endings()):
         require_another(output_path(out, ending), genome_path, regions, model_folder)
     if threshold is not None and not 0 <= threshold <= 1:
         raise InputError(f"--threshold: got {threshold}, allowed is a probability, 0 to 1.")
@@ -238,6 +238,10 @@ def scan_genome(
         report("Writing", total, total)
         densest = densest_region(model, intervals, calls, settings)
         written = [output_path(out, ending) for ending in (".bed", ".gff3", ".json")]
+        # Of a scan that was made under this name before, no file stays to be taken for one of
+        # this; without a summary what is left is no scan.
+        for ending in (".json", ".bed", ".gff3", ".png", *_track_endings()):
+            output_path(out, ending).unlink(missing_ok=True)
         spools.enter_context(_removed_if_stopped(written))
         for strand, word in STRANDS.items():
             if tracks[strand].n_bases:
@@ -319,6 +323,11 @@ def scan_genome(
         }
         write_json(written[2], summary)
     return ScanResult(genome, settings, least, tuple(calls), densest, summary, tuple(notes))
+
+
+def _track_endings() -> list[str]:
+    """Return how the names of tracks end, of either strand and kind."""
+    return [f".{word}{suffix}" for word in STRANDS.values() for suffix, _ in TRACKS.values()]
 
 
 def read_regions(path: str | Path, genome: Genome) -> list[Interval]:
@@ -492,5 +501,5 @@ def _threshold_summary(least: float, calibration: Calibration | None) -> dict[st
         }
     # JSON has no infinity.
     log_odds = least if math.isfinite(least) else None
-    probability = round(1 / (1 + math.exp(-least)), 6)
+    probability = round(0.5 + 0.5 * math.tanh(0.5 * least), 6)
     return {"probability": probability, "log_odds": log_odds, **from_chance}

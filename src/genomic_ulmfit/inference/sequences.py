@@ -125,8 +125,7 @@ def _first_word(title: str) -> str:
 def _table(
     header: str, handle: io.TextIOWrapper, shown: str, context: bool
 ) -> Iterator[tuple[str, str]]:
-    delimiter = max(",\t;", key=header.count)
-    columns = [name.strip() for name in next(csv.reader([header], delimiter=delimiter))]
+    delimiter, columns = table_header(header)
     if columns.count("sequence") != 1 or columns.count("id") > 1:
         found = ", ".join(name[:37] for name in columns[:20])
         raise InputError(
@@ -139,7 +138,7 @@ def _table(
     if context and {"before", "after"} <= set(columns):
         around = columns.index("before"), columns.index("after")
     try:
-        for number, row in enumerate(csv.reader(handle, delimiter=delimiter), start=1):
+        for number, row in enumerate(table_rows(handle, delimiter), start=1):
             if not row:
                 continue
             if len(row) != len(columns):
@@ -153,6 +152,19 @@ def _table(
             yield "" if at_id is None else row[at_id].strip(), letters
     except csv.Error as error:
         raise InputError(f"{shown}: not a well-formed table ({error}). {_FORMATS}") from None
+
+
+def table_header(line: str) -> tuple[str, list[str]]:
+    """Return what separates a table's columns, and their names, from its first line."""
+    delimiter = max(",\t;", key=line.count)
+    return delimiter, [name.strip() for name in next(table_rows([line], delimiter))]
+
+
+def table_rows(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
+    """Split the lines of a table into cells of any length."""
+    # The csv module stops at 131,072 characters, which is a short contig.
+    csv.field_size_limit(2**31 - 1)
+    return csv.reader(lines, delimiter=delimiter)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from genomic_ulmfit.inference.targets import probability, sequence_log_odds
 from genomic_ulmfit.models.classifier import Classifier
 
 _LETTERS = re.compile(r"[ACGTacgt]+")
+_AMBIGUOUS = re.compile(r"[ACGTRYSWKMBDHVN]+", re.IGNORECASE)
 _COLUMNS = ("contig", "position", "ref", "alt")
 
 AT_A_TIME = 16_384
@@ -108,8 +110,8 @@ def read_variants(path: str | Path) -> tuple[list[Variant], list[str]]:
     variants : list of Variant
         In the order of the file, one for each alternative allele.
     notes : list of str
-        What was left out: lines without an alternative allele (``.``), and alleles without
-        bases of their own (``*``, ``<DEL>``, breakends).
+        What was left out: lines without an alternative allele (``.``), alleles without bases of
+        their own (``*``, ``<DEL>``, breakends), and alleles with ambiguous bases.
 
     Raises
     ------
@@ -137,7 +139,7 @@ def read_variants(path: str | Path) -> tuple[list[Variant], list[str]]:
             f"position, ref and alt: {missing[0]} is missing."
         )
     variants: list[Variant] = []
-    left_out = 0
+    left_out = ambiguous = 0
     for number, line in lines[1:]:
         place = f"--variants: {path}, line {number}"
         fields = line.split("\t")
@@ -149,7 +151,7 @@ def read_variants(path: str | Path) -> tuple[list[Variant], list[str]]:
         row = dict(zip(header, (field.strip() for field in fields), strict=False))
         if not row["position"].isdecimal() or int(row["position"]) < 1:
             raise InputError(f"{place}: position {row['position']!r} is no whole number from 1 on.")
-        if not _LETTERS.fullmatch(row["ref"]):
+        if not _AMBIGUOUS.fullmatch(row["ref"]):
             raise InputError(
                 f"{place}: reference allele {row['ref'][:30]!r} is not made of A, C, G and T."
             )
@@ -157,10 +159,13 @@ def read_variants(path: str | Path) -> tuple[list[Variant], list[str]]:
             if alt == "." or alt == "*" or "<" in alt or "[" in alt or "]" in alt:
                 left_out += 1
                 continue
-            if not _LETTERS.fullmatch(alt):
+            if not _AMBIGUOUS.fullmatch(alt):
                 raise InputError(
                     f"{place}: alternative allele {alt[:30]!r} is not made of A, C, G and T."
                 )
+            if not (_LETTERS.fullmatch(row["ref"]) and _LETTERS.fullmatch(alt)):
+                ambiguous += 1
+                continue
             ref, alt = row["ref"].upper(), alt.upper()
             if ref == alt:
                 raise InputError(f"{place}: reference and alternative allele are both {ref[:30]}.")
@@ -170,12 +175,19 @@ def read_variants(path: str | Path) -> tuple[list[Variant], list[str]]:
                 )
             )
     if not variants:
-        raise InputError(f"--variants: {path} has no variant that spells out its bases.")
+        raise InputError(
+            f"--variants: {path} has no variant that spells out its bases as A, C, G and T."
+        )
     notes = []
     if left_out:
         notes.append(
             f"{left_out:,} alleles of {Path(path).name} were left out: they do not spell out "
             "their bases ('.', '*', <...> or breakends)."
+        )
+    if ambiguous:
+        notes.append(
+            f"{ambiguous:,} alleles of {Path(path).name} were left out: they, or what they "
+            "replace, have ambiguous bases."
         )
     return variants, notes
 
@@ -189,8 +201,9 @@ def variant_effects(
     *,
     anchor: int | None,
     window: int | None,
+    with_context: Mapping[str, Codes] = MappingProxyType({}),
     report: Callable[[int], None] = lambda _: None,
-) -> Iterator[Effect]:
+) -> Iterator[Effect | None]:
     """Score each variant, in order.
 
     Parameters
@@ -209,18 +222,21 @@ def variant_effects(
         Bases per window, to look at every window of both strands that a variant changes: the
         one that scores highest with either allele is reported. None if each contig is one
         sequence to be scored as a whole, forward strand only.
+    with_context : mapping of str to numpy.ndarray of uint8
+        Such sequences with the context that stands around them, as much before as behind.
     report : callable
         Told how many variants are done.
 
     Yields
     ------
-    Effect
+    Effect or None
+        None for a variant that no window holds, or that leaves less of a sequence than a token.
 
     Raises
     ------
     InputError
         If a variant is on no contig that there is, leaves it, or its reference allele is not
-        what stands there, or no window holds it.
+        what stands there.
     """
     for variant in variants:
         check_reference(variant, contigs)
@@ -229,15 +245,11 @@ def variant_effects(
     for number, variant in enumerate(variants, start=1):
         contig = contigs[variant.contig]
         if window is None:
-            pairs = [_whole_sequence(model, variant, contig, anchor)]
+            codes = with_context.get(contig.name, contig.codes)
+            pairs = _whole_sequence(model, variant, contig, codes, anchor)
         else:
             site = window // 2 if anchor is None else anchor
             pairs = _windows(variant, contig, window, site, model.config.context)
-        if not pairs:
-            raise InputError(
-                f"{variant.place}: no window of {window} bases holds this variant; contig "
-                f"{contig.name} is too short, or the variant too near its end or too long."
-            )
         waiting.append((variant, pairs))
         if sum(len(of_one) for _, of_one in waiting) * 2 >= AT_A_TIME or number == len(variants):
             yield from _score(model, waiting, target, precision)
@@ -273,13 +285,18 @@ def _score(
     waiting: Sequence[tuple[Variant, list[_Pair]]],
     target: int,
     precision: str,
-) -> Iterator[Effect]:
+) -> Iterator[Effect | None]:
     """Score the windows of some variants together and keep each one's highest."""
     pairs = [pair for _, of_one in waiting for pair in of_one]
     codes = [pair.ref for pair in pairs] + [pair.alt for pair in pairs]
-    scores = sequence_log_odds(model, codes, target, precision).reshape(2, -1)
+    scores = np.zeros((2, 0), dtype=np.float32)
+    if codes:
+        scores = sequence_log_odds(model, codes, target, precision).reshape(2, -1)
     first = 0
     for variant, of_one in waiting:
+        if not of_one:
+            yield None
+            continue
         ref, alt = scores[:, first : first + len(of_one)]
         best = int(np.maximum(ref, alt).argmax())
         first += len(of_one)
@@ -290,15 +307,21 @@ def _score(
 
 
 def _whole_sequence(
-    model: Classifier, variant: Variant, contig: Contig, anchor: int | None
-) -> _Pair:
-    """Put a variant into a sequence, and keep the site where it is if the length is fixed."""
+    model: Classifier, variant: Variant, contig: Contig, codes: Codes, anchor: int | None
+) -> list[_Pair]:
+    """Put a variant into a sequence, and keep the site where it is if the length is fixed.
+
+    `codes` are those of the contig, in whose middle the variant's position counts, with context.
+    """
     start, ref, alt = variant.trimmed()
-    codes = contig.codes
+    around = (len(codes) - len(contig)) // 2
+    start += around
     changed = np.concatenate([codes[:start], encode(alt), codes[start + len(ref) :]])
-    site = len(codes) // 2 if anchor is None else anchor
+    own_site = len(contig) // 2 if anchor is None else anchor
+    site = around + own_site
     if model.config.length is None:
-        return _Pair(1, site, codes, changed)
+        enough = len(changed) >= model.config.encoder.tokenizer.k
+        return [_Pair(1, own_site, codes, changed)] if enough else []
     before = start < site
     missing = len(codes) - len(changed)
     if missing > 0:
@@ -306,7 +329,7 @@ def _whole_sequence(
         changed = np.concatenate([unknown, changed] if before else [changed, unknown])
     elif missing < 0:
         changed = changed[-missing:] if before else changed[:missing]
-    return _Pair(1, site, codes, changed, max(0, missing))
+    return [_Pair(1, own_site, codes, changed, max(0, missing))]
 
 
 def _windows(

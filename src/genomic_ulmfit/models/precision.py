@@ -9,34 +9,71 @@ from typing import Any
 import torch
 from torch import nn
 
+from genomic_ulmfit.errors import InputError
+
+PRECISIONS = ("bf16", "fp32")
+
 
 @cache
 def best_precision() -> str:
     """Return "bf16" where the processor computes in it and an LSTM trains in it, else "fp32".
 
     Without instructions for bf16 it is emulated, and slower than fp32. With them it is several
-    times faster, but not every such processor has an LSTM for it (oneDNN then raises "could not
-    create a primitive descriptor"), so one is tried. The answer depends on the machine alone,
-    not on how busy it is: the same command must compute in the same arithmetic.
+    times faster. The answer depends on the machine alone, not on how busy it is: the same command
+    must compute in the same arithmetic.
     """
     if torch.cuda.is_available():
         return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
     # Older versions of PyTorch do not tell; then fp32 is the safe answer.
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    if not (capabilities.get("amx_bf16") or capabilities.get("avx512_bf16")):
-        return "fp32"
+    fast = capabilities.get("amx_bf16") or capabilities.get("avx512_bf16")
+    return "bf16" if fast and trains_in_bf16() else "fp32"
+
+
+@cache
+def trains_in_bf16() -> bool:
+    """Return whether an LSTM trains in bf16 here, fast or slowly.
+
+    Many processors have none (oneDNN then raises "could not create a primitive descriptor"), even
+    some with instructions for bf16, so one is tried.
+    """
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         # Whoever asks may have switched gradients off; what is tried is training.
         with (
             torch.inference_mode(False),
             torch.enable_grad(),
-            torch.autocast("cpu", torch.bfloat16),
+            torch.autocast(device, torch.bfloat16),
         ):
-            output, _ = nn.LSTM(16, 32)(torch.zeros(4, 8, 16))
+            layer = nn.LSTM(16, 32).to(device)
+            output, _ = layer(torch.zeros(4, 8, 16, device=device))
             output.float().sum().backward()
     except RuntimeError:
-        return "fp32"
-    return "bf16"
+        return False
+    return True
+
+
+def require_precision(precision: str, told: str) -> None:
+    """Check that this machine computes in a precision.
+
+    Parameters
+    ----------
+    precision : str
+    told : str
+        Who wants it, for the message: "--precision".
+
+    Raises
+    ------
+    InputError
+        If it is none of `PRECISIONS`, or there is no LSTM for it here.
+    """
+    if precision not in PRECISIONS:
+        raise InputError(f"{told}: got {precision!r}, allowed are {' and '.join(PRECISIONS)}.")
+    if precision == "bf16" and not trains_in_bf16():
+        raise InputError(
+            f"{told}: got bf16, but PyTorch has no LSTM in bf16 for this machine's processor; "
+            "allowed here is fp32."
+        )
 
 
 def autocast(precision: str) -> contextlib.AbstractContextManager[Any]:

@@ -262,6 +262,8 @@ def _read_track(
         )
     (path,) = there
     track = _read_bigwig(path) if path.suffix == ".bw" else _read_bedgraph(path)
+    if not track:
+        raise InputError(f"{path}: has no scores. Scan the genome again.")
     for name, spans in track.items():
         beyond = name not in lengths or spans.ends[-1] > lengths[name]
         if beyond or spans.starts[0] < 0 or (spans.starts[1:] < spans.ends[:-1]).any():

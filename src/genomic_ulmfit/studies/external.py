@@ -20,7 +20,7 @@ import pandas as pd
 from genomic_ulmfit.data.splits import leakage
 from genomic_ulmfit.data.tables import read_labelled
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.evaluation.baselines import BASELINES
+from genomic_ulmfit.evaluation.baselines import BASELINES, ONE_LENGTH
 from genomic_ulmfit.evaluation.metrics import (
     Estimate,
     evaluate_predictions,
@@ -36,6 +36,9 @@ from genomic_ulmfit.training.finetuning_job import classifier_config, encode_all
 
 METRICS = ("auroc", "mcc", "accuracy")
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+
+ENCODER = "encoder"
+"""The row of the pretrained encoder."""
 
 Probabilities = npt.NDArray[np.float64]
 
@@ -66,6 +69,12 @@ class Dataset:
         """Bases of every sequence; None if they have several lengths."""
         lengths = {*self.train["sequence"].str.len(), *self.test["sequence"].str.len()}
         return lengths.pop() if len(lengths) == 1 else None
+
+    @property
+    def models(self) -> list[str]:
+        """The encoder's row, and every baseline that takes such sequences."""
+        several = self.length is None
+        return [ENCODER, *(name for name in BASELINES if not (several and name in ONE_LENGTH))]
 
     @property
     def classes(self) -> list[Any]:
@@ -104,8 +113,14 @@ def read_datasets(folder: str | Path) -> list[Dataset]:
     paths = sorted(path for path in folder.iterdir() if path.name.endswith(SUFFIXES))
     if not paths:
         raise InputError(f"{folder}: holds no CSV or TSV files.")
-    datasets = []
+    datasets: list[Dataset] = []
     for path in paths:
+        name = next(path.name.removesuffix(end) for end in SUFFIXES if path.name.endswith(end))
+        if name in (dataset.name for dataset in datasets):
+            raise InputError(
+                f"{folder}: there are two tables called {name}, {path.name} and another; a table's "
+                "name is that of its row. Rename one."
+            )
         table = read_labelled(path, min_length=5, require_classes=True)
         if "split" not in table:
             raise InputError(f"{path}: no split column. Mark each row train or test.")
@@ -118,7 +133,7 @@ def read_datasets(folder: str | Path) -> list[Dataset]:
             )
         datasets.append(
             Dataset(
-                name=path.name[: path.name.index(".")],
+                name=name,
                 sha256=file_sha256(path),
                 train=train,
                 test=test,
@@ -157,15 +172,15 @@ def external(
     dict
         As written to ``external.json``: per data set its facts, per model AUROC, MCC and accuracy
         with bootstrap 95 % intervals over test sequences and seconds, and how much the encoder
-        gains in AUROC over the best baseline.
+        gains in AUROC over the best baseline. Baselines for sequences of one length are left out
+        where there are several.
     """
     bench = Bench.of(folder, out, encoder, seed, progress)
-    models = (ENCODER, *BASELINES)
     datasets = []
     for dataset in bench.datasets:
         scores: dict[str, Any] = {}
         predicted: dict[str, Probabilities] = {}
-        for model in models:
+        for model in dataset.models:
             cell = bench.cell(dataset, model, say)
             predicted[model] = np.array(cell["probabilities"][dataset.name])
             result = evaluate_predictions(
@@ -176,7 +191,7 @@ def external(
                 "seconds": cell["seconds"],
             }
             say(f"{dataset.name}, {model}: AUROC {result.auroc.value:.4f}")
-        best = max(BASELINES, key=lambda model: scores[model]["auroc"]["value"])
+        best = max(dataset.models[1:], key=lambda model: scores[model]["auroc"]["value"])
         gain: Estimate = paired_bootstrap_difference(
             dataset.test_targets, predicted[ENCODER], predicted[best], metric="auroc"
         )
@@ -195,10 +210,6 @@ def external(
     results = {**bench.facts(), "datasets": datasets}
     write_json(Path(out) / "external.json", results)
     return results
-
-
-ENCODER = "encoder"
-"""The row of the pretrained encoder."""
 
 
 @dataclass(eq=False)

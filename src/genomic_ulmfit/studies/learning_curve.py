@@ -40,7 +40,6 @@ from genomic_ulmfit.studies.settings import settle
 from genomic_ulmfit.training.by_labels import train_by_labels
 from genomic_ulmfit.training.features import States, cached_states
 from genomic_ulmfit.training.few_labels import (
-    ProbeRecipe,
     config_by_recipe,
     fit_head,
     head_probabilities,
@@ -364,7 +363,8 @@ class _Bench:
         elif cell.model == WORDS:
             codes = [data.train_codes[i] for i in subset]
             n_classes = len(data.classes.classes)
-            recipe = ProbeRecipe(word_share=1.0)
+            recipe = recipe_by_labels(len(subset), pretrained=True, one_length=True).probe
+            assert recipe is not None
             head = fit_head(codes, targets, n_classes, recipe, frames=True, seed=seed)
             probabilities = head_probabilities(head, data.test_codes)
         else:

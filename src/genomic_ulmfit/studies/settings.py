@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from genomic_ulmfit import __version__
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import write_json
-from genomic_ulmfit.models.precision import best_precision
+from genomic_ulmfit.models.precision import best_precision, require_precision
 
 
 def settle(out: Path, settings: dict[str, Any]) -> str:
@@ -29,8 +30,11 @@ def settle(out: Path, settings: dict[str, Any]) -> str:
     Raises
     ------
     InputError
-        If the folder holds a study with other settings.
+        If the folder holds a study with other settings, or one begun in a precision that this
+        machine has not.
     """
+    # Recipes change from version to version, and one table must not hold two.
+    settings = {**settings, "version": __version__}
     path = out / "study.json"
     if not path.exists():
         write_json(path, {**settings, "precision": best_precision()})
@@ -41,4 +45,7 @@ def settle(out: Path, settings: dict[str, Any]) -> str:
             f"--out: {out} holds a study with another {' and '.join(differing)}; name another "
             "folder, or repeat the command that began it."
         )
-    return str(found["precision"])
+    precision = str(found["precision"])
+    if precision != best_precision():
+        require_precision(precision, f"--out: {out} holds a study begun in {precision}")
+    return precision

@@ -286,7 +286,7 @@ def train_classifier(
         "classes": {str(k): int(v) for k, v in train["label"].value_counts().items()},
         "encoder": None if folder is None else folder.resolve().name,
         "encoder_sha256": None if folder is None else read_config(folder)["sha256"],
-        "trained": described(recipe),
+        "trained": described(recipe, pretrained=start is not None),
         "recipe": asdict(recipe),
         "seed": seed,
         "anchor": _anchor(table, config.length),
@@ -297,15 +297,14 @@ def train_classifier(
     return training
 
 
-def described(recipe: Recipe) -> str:
-    """Say in words what a recipe trains."""
+def described(recipe: Recipe, *, pretrained: bool) -> str:
+    """Say in words what a recipe trains, from an encoder or from random weights."""
     parts = []
     if recipe.probe is not None:
         parts.append("a linear probe of the frozen encoder")
     if recipe.network is not None:
-        parts.append(
-            "a small network on it" if recipe.network == FROZEN else "a fine-tuned network"
-        )
+        fine_tuned = "a fine-tuned network" if pretrained else "a network from random weights"
+        parts.append("a small network on it" if recipe.network == FROZEN else fine_tuned)
     if recipe.motifs:
         parts.append("one over bases alone")
     *most, last = parts

@@ -56,7 +56,7 @@ def held_out_sums(
                 window = window.to(device)
                 logits, _, _, state = model(window[:-1], None if fresh else state)
                 scored = window[1:] != tokenizer.unknown
-                targets = window[1:] & (tokenizer.n_new - 1)
+                targets = tokenizer.new_bases(window[1:])
                 losses = F.cross_entropy(
                     logits.float().flatten(0, 1), targets.flatten(), reduction="none"
                 ).view_as(targets)

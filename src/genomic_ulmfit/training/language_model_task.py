@@ -55,7 +55,7 @@ class LanguageModelTask(L.LightningModule):
         window, fresh = batch
         state = None if fresh else self.state
         logits, raw, dropped, self.state = self.model(window[:-1], state)
-        targets = window[1:] & (self.model.encoder.config.tokenizer.n_new - 1)
+        targets = self.model.encoder.config.tokenizer.new_bases(window[1:])
         loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
         # Not read here: on a GPU that would wait for the step to end.
         current = loss.detach()

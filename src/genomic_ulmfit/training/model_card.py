@@ -82,7 +82,7 @@ def _left_out(training: dict[str, Any]) -> str:
 
 
 def _unless_cut(training: dict[str, Any]) -> str:
-    return ", but for those named above" if training["cut_windows"] else ""
+    return ", but for those named below" if training["cut_windows"] else ""
 
 
 def _duration(seconds: float) -> str:
