@@ -9,6 +9,7 @@ from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.evaluation.metrics import (
     METRICS,
     Estimate,
+    bootstrap_mean,
     evaluate_predictions,
     mean_interval,
     paired_bootstrap_difference,
@@ -255,6 +256,15 @@ def test_paired_bootstrap_sees_a_difference_that_single_intervals_hide():
     of_a, of_b = (evaluate_predictions(labels, p, ["a", "b"]).accuracy for p in (a, b))
     assert of_a.low < of_b.high
     assert paired_bootstrap_difference(labels, b, a).value == pytest.approx(-difference)
+
+
+def test_bootstrap_of_a_mean_is_that_of_the_accuracy():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(2, size=300)
+    a, b = (rng.random((300, 2)) for _ in range(2))
+    right = [(p.argmax(1) == labels).astype(float) for p in (a, b)]
+    expected = paired_bootstrap_difference(labels, a, b, "accuracy", seed=3)
+    assert bootstrap_mean(right[0] - right[1], seed=3) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("metric", METRICS)

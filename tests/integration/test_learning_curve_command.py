@@ -34,6 +34,12 @@ def study(
     return out, ran
 
 
+def told(out: Path, model: str, repeat: int) -> str:
+    cell = json.loads((out / "cells" / "20" / f"{model}-{repeat}.json").read_text())
+    right: str = cell["right"]
+    return right
+
+
 def test_writes_everything(study: tuple[Path, Any]) -> None:
     out, ran = study
     assert ran.code == 0, ran.stderr
@@ -47,7 +53,23 @@ def test_writes_everything(study: tuple[Path, Any]) -> None:
         values = [by_cell[one["model"], one["size"], repeat] for repeat in range(2)]
         assert one["accuracy"]["mean"] == pytest.approx(np.mean(values))
         assert one["accuracy"]["low"] <= np.mean(values) <= one["accuracy"]["high"]
+    for one in results["differences"]:
+        a, b = ([by_cell[model, "20", i] for i in range(2)] for model in (one["a"], one["b"]))
+        assert one["difference"] == pytest.approx(np.mean(a) - np.mean(b))
+        # Resampled by the slow way: every test sequence's mean over both subsets.
+        right = [
+            np.mean([list(map(int, told(out, one[side], i))) for i in range(2)], axis=0)
+            for side in "ab"
+        ]
+        gains = right[0] - right[1]
+        assert gains.mean() == pytest.approx(one["difference"])
+        rng = np.random.default_rng(5)
+        means = [rng.choice(gains, len(gains)).mean() for _ in range(2000)]
+        low, high = np.percentile(means, [2.5, 97.5])
+        assert one["over_sequences"]["low"] == pytest.approx(low, abs=0.2 * (high - low) + 1e-9)
+        assert one["over_sequences"]["high"] == pytest.approx(high, abs=0.2 * (high - low) + 1e-9)
     table = (out / "table.md").read_text()
+    assert "over test sequences" in table
     assert "one-hot logistic regression" in table
     assert "20 labels" in table
     assert (out / "figures" / "learning_curve.png").read_bytes().startswith(b"\x89PNG")

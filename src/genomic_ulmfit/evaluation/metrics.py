@@ -382,6 +382,28 @@ def paired_bootstrap_difference(
     return _estimate(np.mean(values), np.mean(samples, axis=0))
 
 
+def bootstrap_mean(values: npt.ArrayLike, seed: int = 0) -> Estimate:
+    """Return the mean over test sequences and its percentile bootstrap 95 % interval.
+
+    Parameters
+    ----------
+    values : array-like of float, shape (n,)
+        One of each test sequence, such as the difference in accuracy of two models there.
+    seed : int
+        Of the 1,000 resamples.
+
+    Returns
+    -------
+    Estimate
+    """
+    of_each = np.asarray(values, dtype=np.float64)
+    rng = np.random.default_rng(seed)
+    samples = [
+        weights @ of_each / len(of_each) for weights in _resampled_weights(len(of_each), rng)
+    ]
+    return _estimate(of_each.mean(), np.concatenate(samples))
+
+
 def _checked(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> tuple[Labels, Floats]:
     """Return both as arrays that fit together."""
     true = np.asarray(labels)

@@ -52,12 +52,16 @@ SEED_ACCURACY = {
 SEED_CONTIG = "NC_000913.3"
 
 
+GAIN = "accuracy on the same subsets; intervals over subsets; over test sequences"
+
+
 class LearningCurve(TypedDict):
     """The study's results, as `results.json` holds them.
 
     `rows` has one entry per cell, `summary` one per model and size with a mean and a 95 %
     Student t interval over subsets for each metric, `differences` the accuracy of row `a` minus
-    that of `b` on the same subsets with a paired interval.
+    that of `b` on the same subsets with a paired interval over subsets, and a bootstrap interval
+    over test sequences.
     """
 
     title: str
@@ -138,7 +142,7 @@ def markdown_table(results: LearningCurve) -> str:
         parts += ["", f"## {name}", "", _markdown_row(header)]
         parts.append(_markdown_row(["---"] * len(header)))
         parts += [_markdown_row(row) for row in table_rows(results, metric)]  # type: ignore[arg-type]
-    parts += ["", "## What encoders gain: accuracy, difference on the same subsets", ""]
+    parts += ["", f"## What encoders gain: {GAIN}", ""]
     header = ["encoder", "against", *results["sizes"]]
     parts += [_markdown_row(header), _markdown_row(["---"] * len(header))]
     parts += [_markdown_row(row) for row in difference_rows(results)]
@@ -147,12 +151,13 @@ def markdown_table(results: LearningCurve) -> str:
 
 
 def difference_rows(results: LearningCurve) -> list[list[str]]:
-    """Return per encoder and other row the gain in accuracy for each size, with interval."""
+    """Return per encoder and other row the gain in accuracy for each size, with intervals."""
     cells: dict[tuple[str, str], dict[str, str]] = {}
     for one in results["differences"]:
-        text = (
-            f"{number(one['difference'], sign=True)} {interval(one['low'], one['high'], sign=True)}"
-        )
+        over_subsets = interval(one["low"], one["high"], sign=True)
+        over_sequences = interval(**one["over_sequences"], sign=True)
+        intervals = "; ".join(filter(None, (over_subsets, over_sequences)))
+        text = f"{number(one['difference'], sign=True)} {intervals}"
         cells.setdefault((one["a"], one["b"]), {})[one["size"]] = text.rstrip()
     return [
         [label(a), label(b), *(of_size[size] for size in results["sizes"])]
@@ -271,6 +276,7 @@ def render_page(results: LearningCurve, picture: Picture) -> str:
         sizes=[_labels_in_words(results, size) for size in results["sizes"]],
         accuracy=table_rows(results, "accuracy"),
         mcc=table_rows(results, "mcc"),
+        gain=GAIN,
         differences=difference_rows(results),
         duration=duration(results["seconds"]),
     )

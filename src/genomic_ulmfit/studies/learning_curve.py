@@ -24,7 +24,12 @@ from genomic_ulmfit.data.tables import read_labelled
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.evaluation.baselines import BASELINES
-from genomic_ulmfit.evaluation.metrics import mean_interval, paired_difference, weighted_scores
+from genomic_ulmfit.evaluation.metrics import (
+    bootstrap_mean,
+    mean_interval,
+    paired_difference,
+    weighted_scores,
+)
 from genomic_ulmfit.files import file_sha256, require_writable, write_json
 from genomic_ulmfit.models.classifier import ClassifierConfig
 from genomic_ulmfit.models.config import EncoderConfig
@@ -58,6 +63,9 @@ REPEATS_OF_ALL = 3
 """Of the size "all", whose subsets are all the same: only seeds differ."""
 
 NAIVE, WORDS = "naive", "words"
+
+RIGHT = "right"
+"""What a cell's file calls which test sequences were told right: a digit of each, 1 for right."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +185,7 @@ def learning_curve(
         "seed": seed,
         "precision": precision,
         "seconds": sum(result["seconds"] for result in done.values()),
-        "rows": list(done.values()),
+        "rows": [{k: v for k, v in one.items() if k != RIGHT} for one in done.values()],
         "summary": [
             {
                 "model": model,
@@ -206,16 +214,7 @@ def learning_curve(
                 "a": row,
                 "b": other,
                 "size": size,
-                **dict(
-                    zip(
-                        ("difference", "low", "high"),
-                        paired_difference(
-                            [one["accuracy"] for one in _of(done, size, row)],
-                            [one["accuracy"] for one in _of(done, size, other)],
-                        ),
-                        strict=True,
-                    )
-                ),
+                **_difference(_of(done, size, row), _of(done, size, other)),
             }
             for row in rows
             for other in models
@@ -387,8 +386,10 @@ class _Bench:
                     model, data.test_codes, precision=self.precision
                 )
         seconds = time.perf_counter() - start
+        probabilities = np.asarray(probabilities, dtype=np.float64)
         once = np.ones((1, len(data.test)))
-        scores = weighted_scores(data.test_targets, np.asarray(probabilities, float), once)
+        scores = weighted_scores(data.test_targets, probabilities, once)
+        right = probabilities.argmax(1) == data.test_targets
         return {
             "model": cell.model,
             "size": cell.size,
@@ -396,6 +397,7 @@ class _Bench:
             "n_labels": len(subset),
             **{name: _number(scores[name][0]) for name in CURVE_METRICS},
             "seconds": round(seconds, 2),
+            RIGHT: "".join(map(str, right.astype(int))),
         }
 
     def _config(self, encoder: PretrainedEncoder | None) -> ClassifierConfig:
@@ -425,6 +427,22 @@ class _Bench:
             )
             self.loaded[row] = model, of_train, of_test
         return self.loaded[row]
+
+
+def _difference(a: list[dict[str, Any]], b: list[dict[str, Any]]) -> dict[str, Any]:
+    """Compare two models over subsets, and over test sequences."""
+    over_subsets = paired_difference([one["accuracy"] for one in a], [one["accuracy"] for one in b])
+    # Of each test sequence, in how many more subsets one of them has it right.
+    shares = [
+        np.array([list(map(int, one[RIGHT])) for one in of_model]).mean(0) for of_model in (a, b)
+    ]
+    over_sequences = bootstrap_mean(shares[0] - shares[1])
+    return {
+        "difference": over_subsets.value,
+        "low": over_subsets.low,
+        "high": over_subsets.high,
+        "over_sequences": {"low": over_sequences.low, "high": over_sequences.high},
+    }
 
 
 def _of(done: dict[Cell, dict[str, Any]], size: str, model: str) -> list[dict[str, Any]]:
