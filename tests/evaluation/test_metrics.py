@@ -261,7 +261,7 @@ def test_paired_bootstrap_sees_a_difference_that_single_intervals_hide():
 def test_bootstrap_of_a_mean_is_that_of_the_accuracy():
     rng = np.random.default_rng(0)
     labels = rng.integers(2, size=300)
-    a, b = (rng.random((300, 2)) for _ in range(2))
+    a, b = (rng.dirichlet((1, 1), 300) for _ in range(2))
     right = [(p.argmax(1) == labels).astype(float) for p in (a, b)]
     expected = paired_bootstrap_difference(labels, a, b, "accuracy", seed=3)
     assert bootstrap_mean(right[0] - right[1], seed=3) == pytest.approx(expected)
