@@ -128,6 +128,8 @@ def test_missing_column_names_the_columns_found(tmp_path: Path, missing: str) ->
     found = ["id", "sequence", "label"]
     found[found.index(missing)] = "Other"
     assert f"columns found: {', '.join(found)}." in message
+    message = refused(written(tmp_path, GOOD.replace(missing, missing.title(), 1)))
+    assert f"Rename {missing.title()} to {missing}." in message
 
 
 def test_repeated_column(tmp_path: Path) -> None:

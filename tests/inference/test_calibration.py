@@ -72,7 +72,11 @@ def test_what_is_called_in_the_background(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(calibration_module, "CHANCE_CALLS", 500)
     settings = ScanSettings(30, 15, 2, 1, "exact", "fp32")
     contig = markov_contig(4000)
-    found = calibrate(model, [contig], settings, min_distance=25, seed=3)
+    told: list[tuple[int, int]] = []
+    found = calibrate(
+        model, [contig], settings, min_distance=25, seed=3, report=lambda *done: told.append(done)
+    )
+    assert told[-1] == (20_000, 20_000)
     assert found.n_bases == 20_000
     assert list(found.log_odds) == sorted(found.log_odds, reverse=True)
     threshold = found.threshold(500)

@@ -100,6 +100,29 @@ def test_mistakes(command: Callable, calls: Path, truth: Path, tmp_path: Path) -
     assert "line 1: has no strand" in refused(calls, other)
 
 
+def test_a_scan_of_regions_is_remembered(
+    command: Callable, calls: Path, truth: Path, tmp_path: Path
+) -> None:
+    copied = tmp_path / "calls.bed"
+    copied.write_bytes(calls.read_bytes())
+    note = "looked at the regions of some.bed alone"
+    summary = tmp_path / "calls.json"
+    for text, told in (
+        ('{"settings": {"regions": "some.bed"}}', True),
+        ('{"settings": {"regions": null}}', False),
+        ("[]", False),
+    ):
+        summary.write_text(text)
+        ran = command("evaluate-scan", copied, truth)
+        assert ran.code == 0, ran.stderr
+        assert (note in ran.stderr) == told
+    summary.write_text('{"settings": {"regions": "some.bed"}}')
+    bed = tmp_path / "some.bed"
+    lines = [line.split("\t")[:3] for line in truth.read_text().splitlines()]
+    bed.write_text("\n".join("\t".join(fields) for fields in lines) + "\n")
+    assert note not in command("evaluate-scan", copied, truth, "--regions", bed).stderr
+
+
 def test_help_teaches_by_example(command: Callable) -> None:
     ran = command("evaluate-scan", "--help")
     assert ran.code == 0

@@ -131,6 +131,9 @@ def test_mistakes(
     assert "--format: got 'xml', allowed are csv, tsv, jsonl" in refused(
         classifier_folder, fasta, "--format", "xml"
     )
+    ran = command("predict", classifier_folder, fasta, "--out", tmp_path / "p.json")
+    assert ran.code == 2
+    assert "Name it .jsonl for JSON Lines" in ran.stderr
     ran = command("predict", classifier_folder, fasta, "--out", fasta / "p.csv")
     assert ran.code == 2
     assert "is not a folder" in ran.stderr

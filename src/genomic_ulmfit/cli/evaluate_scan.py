@@ -54,6 +54,7 @@ def evaluate_scan(
         METRICS,
         read_calls,
         read_truth,
+        scanned_regions,
         score_calls,
         select,
     )
@@ -69,6 +70,11 @@ def evaluate_scan(
     )
     notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     remarks = [*compared.notes, *scores.notes]
+    if regions is None and (scanned := scanned_regions(calls)) is not None:
+        remarks.append(
+            f"The scan looked at the regions of {scanned} alone, and sites elsewhere count as "
+            "missed; leave them out with --regions."
+        )
     for note in remarks:
         notes.print(f"Note: {note}")
     if as_json:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Annotated, TextIO, cast
+from typing import IO, TYPE_CHECKING, Annotated, TextIO, cast
 
 import typer
+
+if TYPE_CHECKING:
+    from genomic_ulmfit.inference.sequences import Named
 
 
 def predict(
@@ -65,6 +69,11 @@ def predict(
 
     if format is None:
         stem = "" if out is None else out.name.lower().removesuffix(".gz")
+        if stem.endswith(".json"):
+            raise InputError(
+                f"--out: got {out}, but predictions are no single JSON value. Name it .jsonl for JSON "
+                "Lines, or say what to write: --format"
+            )
         format = next((name for name in FORMATS if stem.endswith(f".{name}")), "csv")
     if format not in FORMATS:
         raise InputError(f"--format: got {format!r}, allowed are {', '.join(FORMATS)}.")
@@ -73,7 +82,7 @@ def predict(
         require_another(out, sequences, model)
     classifier = load_classifier(model)
 
-    count = ambiguous = 0
+    count = ambiguous = bare = 0
     with contextlib.ExitStack() as stack:
         file: TextIO = sys.stdout
         if out is not None:
@@ -85,8 +94,14 @@ def predict(
             file = stack.enter_context(io.TextIOWrapper(binary, encoding="utf-8", newline=""))
         progress = stack.enter_context(Progress("sequences"))
         config = classifier.config
-        records = read_sequences(sequences, context=config.context > 0)
-        predictions = predict_all(classifier, records)
+
+        def watched() -> Iterator[Named]:
+            nonlocal bare
+            for record in read_sequences(sequences, context=config.context > 0):
+                bare += config.context > 0 and len(record.codes) == config.length
+                yield record
+
+        predictions = predict_all(classifier, watched())
         write = None
         for prediction in predictions:
             # Not before the first one: input that cannot be used leaves standard output empty.
@@ -98,6 +113,12 @@ def predict(
                 progress("Predicting", count)
 
     notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    if bare:
+        notes.print(
+            f"Note: {bare:,} of {count:,} sequences stand alone, but the model was trained with "
+            f"{config.context} bases on either side (columns before and after, as data promoters "
+            "--context writes them): its probabilities are less certain without."
+        )
     if ambiguous:
         notes.print(f"Note: {ambiguous:,} of {count:,} sequences have ambiguous bases.")
     if out is not None:

@@ -144,8 +144,10 @@ def _parse_csv(path: Path, text: str) -> pd.DataFrame:
     shown = ", ".join(name if len(name) <= 40 else f"{name[:37]}..." for name in columns[:20])
     for name in ("sequence", "label"):
         if name not in columns:
+            alike = next((one for one in columns if one.lower() == name), None)
+            advice = f" Rename {alike} to {name}." if alike else ""
             raise InputError(
-                f"{path}: no column named {name!r}; columns found: {shown}. {_FORMATS}"
+                f"{path}: no column named {name!r}; columns found: {shown}.{advice} {_FORMATS}"
             )
     if len(set(columns)) < len(columns):
         raise InputError(f"{path}: a column name is used twice; columns found: {shown}.")

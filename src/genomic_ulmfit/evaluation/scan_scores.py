@@ -14,10 +14,12 @@ wrong.
 from __future__ import annotations
 
 import bisect
+import json
 import os
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -382,6 +384,27 @@ def read_truth(path: str | os.PathLike[str]) -> list[Site]:
         Site(line.contig, _position(line), _strand(line, path), name=line.fields[3])
         for line in _lines(read_bed(path), path)
     ]
+
+
+def scanned_regions(calls: str | os.PathLike[str]) -> str | None:
+    """Return the name of the BED file that a scan was confined to, from the summary beside it.
+
+    Parameters
+    ----------
+    calls : path-like
+        The scan's calls.
+
+    Returns
+    -------
+    str or None
+        None for a whole genome, and where there is no summary.
+    """
+    try:
+        summary = json.loads(Path(calls).with_suffix(".json").read_text(encoding="utf-8"))
+        regions = summary["settings"]["regions"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return regions if isinstance(regions, str) else None
 
 
 def _lines(bed: Bed, path: str | os.PathLike[str]) -> tuple[BedLine, ...]:

@@ -8,7 +8,7 @@ like the genome, and what is called in it is called by chance.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
 from genomic_ulmfit.dna.genome import Contig
 from genomic_ulmfit.inference.calls import suppress
-from genomic_ulmfit.inference.scan import Interval, ScanSettings, scan
+from genomic_ulmfit.inference.scan import Interval, ScanSettings, ScoredPiece, scan
 from genomic_ulmfit.models.classifier import Classifier
 
 CHANCE_CALLS = 20.0
@@ -70,6 +70,7 @@ def calibrate(
     settings: ScanSettings,
     min_distance: int,
     seed: int = 0,
+    report: Callable[[int, int], None] = lambda *_: None,
 ) -> Calibration:
     """Scan background DNA.
 
@@ -85,6 +86,8 @@ def calibrate(
         Between calls, as in the scan.
     seed : int
         Of the background.
+    report : callable
+        Told how many bases of background are scanned, and of how many.
 
     Returns
     -------
@@ -96,7 +99,10 @@ def calibrate(
     background = Contig("background", background_codes(contigs, n_bases, seed))
     kept = round(10 * CHANCE_CALLS * n_bases / 1e6) + 1
     best: list[float] = []
-    pieces = list(scan(model, [Interval(background, 0, n_bases)], settings))
+    pieces: list[ScoredPiece] = []
+    for piece in scan(model, [Interval(background, 0, n_bases)], settings):
+        pieces.append(piece)
+        report(piece.end, n_bases)
     for strand in (1, -1):
         anchors = np.concatenate([piece.strands[strand].anchors for piece in pieces])
         log_odds = np.concatenate([piece.strands[strand].log_odds for piece in pieces])

@@ -202,12 +202,19 @@ def scan_genome(
     begun = time.monotonic()
     calibration = None
     if threshold is None:
-        report("Calibrating on background DNA", 0, total)
         contigs = [contig for contig in genome.contigs if n_windows(contig, settings)]
-        calibration = calibrate(model, contigs, settings, min_distance, seed)
+        calibration = calibrate(
+            model,
+            contigs,
+            settings,
+            min_distance,
+            seed,
+            lambda done, of: report("Calibrating on background DNA", done, of),
+        )
         least = calibration.threshold()
     else:
         least = _log_odds(threshold)
+    calibrated = time.monotonic()
     calls: list[Call] = []
     counts = {"scored": 0, "not_scored": 0}
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -249,7 +256,7 @@ def scan_genome(
                 write_track(tracks[strand], written[-1])
             else:
                 notes.append(f"No window of the {word} strand has a score; it has no track.")
-        seconds = time.monotonic() - begun
+        seconds = time.monotonic() - calibrated
         write_bed(calls, settings, written[0])
         write_gff3(calls, genome.contigs, settings, written[1])
         if calibration is not None and settings.mode == "exact":
@@ -317,6 +324,7 @@ def scan_genome(
                 "end": densest.end,
                 "calls": len(densest.calls),
             },
+            "seconds_of_calibration": calibrated - begun,
             "seconds": seconds,
             "bases_per_second": total / seconds,
             "notes": notes,

@@ -91,7 +91,10 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such model folder.")
+        raise InputError(
+            f"{folder}: no such model folder. Give one that genomic-ulmfit train wrote, or "
+            "pretrain where a language model is wanted; shipped encoders are for --encoder."
+        )
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise InputError(f"{folder}: {name} is missing; this is no complete model folder.")

@@ -52,7 +52,7 @@ SEED_ACCURACY = {
 SEED_CONTIG = "NC_000913.3"
 
 
-GAIN = "accuracy on the same subsets; intervals over subsets; over test sequences"
+GAIN = "accuracy on the same subsets (first interval: over subsets, second: over test sequences)"
 
 
 class LearningCurve(TypedDict):
@@ -286,7 +286,7 @@ def _caption(results: LearningCurve) -> str:
     table = results["table"]
     framing = f", framing {table['framing']}" if table["framing"] else ""
     repeats = (
-        "one subset per size, so no interval"
+        "one subset per size, so no interval over subsets"
         if results["repeats"] == 1
         else f"mean and 95 % Student t interval over {results['repeats']} balanced random subsets, "
         "the same for every model and each within the next"

@@ -85,7 +85,7 @@ def find_scan(place: str | os.PathLike[str]) -> Path:
     Parameters
     ----------
     place : path-like
-        The prefix itself, or a folder that holds one scan.
+        The prefix itself, one of the files, or a folder that holds one scan.
 
     Raises
     ------
@@ -93,6 +93,9 @@ def find_scan(place: str | os.PathLike[str]) -> Path:
         If there is no scan, or more than one.
     """
     place = Path(place)
+    for ending in (".json", ".bed", ".gff3", ".png"):
+        if place.is_file() and place.name.endswith(ending):
+            place = place.with_name(place.name.removesuffix(ending))
     if not place.is_dir():
         if not output_path(place, ".json").is_file():
             raise InputError(
