@@ -67,19 +67,19 @@ def predict(
     from genomic_ulmfit.inference.sequences import read_sequences
     from genomic_ulmfit.models.store import load_classifier
 
+    if out is not None:
+        require_writable(out.parent)
+        require_another(out, sequences, model)
     if format is None:
         stem = "" if out is None else out.name.lower().removesuffix(".gz")
         if stem.endswith(".json"):
             raise InputError(
-                f"--out: got {out}, but predictions are no single JSON value. Name it .jsonl for JSON "
-                "Lines, or say what to write: --format"
+                f"--out: got {out}, but predictions are no single JSON value. Name it .jsonl for "
+                "JSON Lines, or say what to write: --format"
             )
         format = next((name for name in FORMATS if stem.endswith(f".{name}")), "csv")
     if format not in FORMATS:
         raise InputError(f"--format: got {format!r}, allowed are {', '.join(FORMATS)}.")
-    if out is not None:
-        require_writable(out.parent)
-        require_another(out, sequences, model)
     classifier = load_classifier(model)
 
     count = ambiguous = bare = 0
