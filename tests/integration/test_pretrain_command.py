@@ -180,7 +180,7 @@ def test_test_windows_are_cut_out(
     assert training["held_out_bases"] == whole["held_out_bases"]
     card = (out / "card.md").read_text(encoding="utf-8")
     assert "44 windows of the test split" in card
-    assert "but for those named above" in card
+    assert "but for those named below" in card
 
 
 def test_of_many_genomes_some_are_shown(done, tmp_path: Path) -> None:
