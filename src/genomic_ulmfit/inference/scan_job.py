@@ -162,7 +162,7 @@ def scan_genome(
     if out.is_dir():
         raise InputError(f"--out: {out} is a folder; give a prefix for file names, as {out}/scan.")
     require_writable(out.parent)
-    for ending in (".bed", ".gff3", ".json", ".png", *_track_endings()):
+    for ending in _endings():
         require_another(output_path(out, ending), genome_path, regions, model_folder)
     if threshold is not None and not 0 <= threshold <= 1:
         raise InputError(f"--threshold: got {threshold}, allowed is a probability, 0 to 1.")
@@ -247,7 +247,7 @@ def scan_genome(
         written = [output_path(out, ending) for ending in (".bed", ".gff3", ".json")]
         # Of a scan that was made under this name before, no file stays to be taken for one of
         # this; without a summary what is left is no scan.
-        for ending in (".json", ".bed", ".gff3", ".png", *_track_endings()):
+        for ending in _endings():
             output_path(out, ending).unlink(missing_ok=True)
         spools.enter_context(_removed_if_stopped(written))
         for strand, word in STRANDS.items():
@@ -333,9 +333,10 @@ def scan_genome(
     return ScanResult(genome, settings, least, tuple(calls), densest, summary, tuple(notes))
 
 
-def _track_endings() -> list[str]:
-    """Return how the names of tracks end, of either strand and kind."""
-    return [f".{word}{suffix}" for word in STRANDS.values() for suffix, _ in TRACKS.values()]
+def _endings() -> list[str]:
+    """Return how the names of a scan's files end, the summary first, tracks of either kind."""
+    tracks = [f".{word}{suffix}" for word in STRANDS.values() for suffix, _ in TRACKS.values()]
+    return [".json", ".bed", ".gff3", ".png", *tracks]
 
 
 def read_regions(path: str | Path, genome: Genome) -> list[Interval]:

@@ -46,6 +46,5 @@ def settle(out: Path, settings: dict[str, Any]) -> str:
             "folder, or repeat the command that began it."
         )
     precision = str(found["precision"])
-    if precision != best_precision():
-        require_precision(precision, f"--out: {out} holds a study begun in {precision}")
+    require_precision(precision, f"--out: {out} holds a study begun elsewhere")
     return precision
