@@ -95,7 +95,14 @@ class MadeUp:
                     ]
                 write_bigwig(spool, f"{self.prefix}.{word}.bw")
         order = {contig.name: number for number, contig in enumerate(self.genome.contigs)}
-        calls.sort(key=lambda call: (order[call.contig.name], call.anchor))
+        # As they are numbered in the BED: by where their windows begin.
+        calls.sort(
+            key=lambda call: (
+                order[call.contig.name],
+                max(0, call.window(SETTINGS)[0]),
+                call.anchor,
+            )
+        )
         calls[10] = Call(
             self.circle,
             calls[10].anchor,
