@@ -15,6 +15,7 @@ from genomic_ulmfit.inference.targets import sequence_log_odds
 from genomic_ulmfit.inference.variants import (
     Effect,
     Variant,
+    _windows,
     effect_row,
     read_variants,
     variant_effects,
@@ -78,6 +79,16 @@ def test_vcf(tmp_path: Path, zipped: bool) -> None:
                      "<...> or breakends)."]  # fmt: skip
     assert variants[3].place.endswith("line 7")
     assert [v.trimmed() for v in variants[2:]] == [(9, "T", ""), (7, "", "TT")]
+
+
+def test_samples_may_be_called_anything(tmp_path: Path) -> None:
+    path = tmp_path / "v.vcf"
+    path.write_text(
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tREF\tID\tposition\n"
+        "c\t5\trs1\tA\tC\t.\tPASS\t.\tGT\t0/1\t0/1\t1/1\n"
+    )
+    (variant,), _ = read_variants(path)
+    assert (variant.id, variant.ref, variant.position) == ("rs1", "A", 4)
 
 
 def test_ambiguous_alleles_are_left_out(tmp_path: Path) -> None:
@@ -191,6 +202,44 @@ def test_over_the_origin_of_a_circle(motif_model: Classifier) -> None:
     assert found.log_odds_ref - found.log_odds_alt == pytest.approx(4, abs=1e-3)
 
 
+@pytest.mark.parametrize("context", [0, 30])
+@pytest.mark.parametrize(("ref", "alt"), [(1, 1), (1, 4), (4, 1)])
+@pytest.mark.parametrize("length", [45, 60, 90, 140])
+def test_small_circles_have_all_their_windows(
+    length: int, ref: int, alt: int, context: int
+) -> None:
+    """As cut from the reference and from the changed circle, each turned to every base."""
+    rng = np.random.default_rng(length)
+    circle = Contig("c", rng.integers(0, 4, length).astype(np.uint8), circular=True)
+    old = decode(circle.codes)
+    there = old[20 : 20 + ref]
+    allele = {1: "A" if there[0] != "A" else "C", 4: there[0] + "GGT"}[alt]
+    variant = at(circle, 20, there, allele)
+    start, removed, added = variant.trimmed()
+    new = old[:start] + added + old[start + len(removed) :]
+
+    def cut(text: str, site: int, reach: int) -> str:
+        first = site - ANCHOR - reach
+        return "".join(text[i % len(text)] for i in range(first, first + WINDOW + 2 * reach))
+
+    wanted = set()
+    for site in range(length):
+        moved = site + (len(added) - len(removed) if site >= start + len(removed) else 0)
+        if start <= site < start + len(removed) and len(removed) != len(added):
+            continue
+        if cut(old, site, 0) != cut(new, moved, 0):
+            wanted.add((cut(old, site, context), cut(new, moved, context)))
+    found = {
+        (decode(pair.ref), decode(pair.alt))
+        for pair in _windows(variant, circle, WINDOW, ANCHOR, context)
+        if pair.strand > 0 and not np.array_equal(pair.ref, pair.alt)
+    }
+    assert wanted <= found
+    assert {len(pair.ref) for pair in _windows(variant, circle, WINDOW, ANCHOR, context)} == {
+        WINDOW + 2 * context
+    }
+
+
 @pytest.mark.parametrize(
     ("place", "ref", "alt", "expected", "filled"),
     [
@@ -200,6 +249,8 @@ def test_over_the_origin_of_a_circle(motif_model: Classifier) -> None:
         (30, "A", "ATTT", 2, 0),
         (3, "AAA", "A", 2, 2),
         (30, "AAA", "A", 2, 2),
+        # Just before the site, so that it does not move away from the start codon behind it.
+        (11, "A", "ATT", 2, 0),
     ],
 )
 def test_in_a_sequence_the_site_stays_where_it_is(

@@ -180,6 +180,24 @@ def test_mistakes(
     assert "is not a folder" in ran.stderr
 
 
+def test_what_a_stopped_run_left_is_not_taken_for_this_ones(
+    command: Callable, classifier_folder: Path, fasta: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "why"
+    (out / "logos").mkdir(parents=True)
+    for name in ("explain.json", "mutagenesis.npz", "average.png", "logos/0009_z.svg", "own.txt"):
+        (out / name).write_text("{}")
+    ran = command(
+        "explain", classifier_folder, fasta, "--out", out, "--logos", 0, "--method", "gradient"
+    )
+    assert ran.code == 0, ran.stderr
+    assert not (out / "mutagenesis.npz").exists()
+    assert list((out / "logos").iterdir()) == []
+    assert (out / "average.png").read_bytes().startswith(b"\x89PNG")
+    assert (out / "own.txt").read_text() == "{}"
+    assert json.loads((out / "explain.json").read_text())["settings"]["methods"] == ["gradient"]
+
+
 @pytest.mark.parametrize("name", ["variants.tsv", "positions.tsv"])
 def test_what_is_read_is_not_replaced(
     command: Callable, classifier_folder: Path, fasta: Path, tmp_path: Path, name: str

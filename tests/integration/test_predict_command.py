@@ -124,6 +124,11 @@ def test_mistakes(
     )
     bad.write_text(f">a\n{sequence}\n>b\n")
     assert "sequence 2 (b): has no bases" in refused(classifier_folder, bad)
+    bad.write_text(f">run:100:7\n{sequence}A\n")
+    assert "sequence 1 (run:100:7): has 151 bases" in refused(classifier_folder, bad)
+    # A quote that nothing closes, else all rows behind it would be part of an id.
+    bad.write_text(f'sequence\tid\n{sequence}\t"a\n{sequence}\tb\n{sequence}\tc\n')
+    assert "not a well-formed table" in refused(classifier_folder, bad)
     bad.write_text(">a\nMKLV*\n")
     assert "is not a nucleotide letter" in refused(classifier_folder, bad)
     assert "there is no such file" in refused(classifier_folder, tmp_path / "none.fa")

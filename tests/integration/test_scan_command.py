@@ -187,6 +187,9 @@ def test_mistakes(
     assert "is not a folder" in refused(
         classifier_folder, genome_file, "--out", genome_file / "scan"
     )
+    assert "is a folder; give a prefix" in refused(
+        classifier_folder, genome_file, "--out", f"{tmp_path}/new/"
+    )
     assert list(tmp_path.iterdir()) == []
 
 

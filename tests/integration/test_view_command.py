@@ -149,6 +149,11 @@ def test_mistakes(command: Callable, copied: Path, genome_file: Path, tmp_path: 
     other.write_text(f">SIM_0\n{'ACGT' * 100}\n")
     said = refused(copied, "--genome", other, "--no-open")
     assert "not the genome that was scanned: it has 400 bases" in said
+    turned = tmp_path / "turned.gbk"
+    letters = genome_file.read_text().split("ORIGIN")
+    assert len(letters) == 2
+    turned.write_text(f"{letters[0]}ORIGIN{letters[1].translate(str.maketrans('acgt', 'tgca'))}")
+    assert "contigs have other names or bases" in refused(copied, "--genome", turned, "--no-open")
     assert "a file whose name ends with .html" in refused(copied, *good, "--out", tmp_path)
     assert "is not a folder" in refused(copied, *good, "--out", genome_file / "page.html")
     shutil.copy(f"{copied}.json", copied.parent / "second.json")

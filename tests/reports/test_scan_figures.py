@@ -47,13 +47,27 @@ def test_it_is_drawn(tmp_path: Path, genes: bool, strands: tuple[int, ...]) -> N
 
 def test_a_single_high_window_is_seen_and_a_gap_is_none() -> None:
     picture = draw_region(result(genes=True, strands=(1,)))
-    up, down = picture.figure.axes[0].collections
-    corners = np.concatenate([path.vertices for path in up.get_paths()])
+    up, down = picture.figure.axes[0].patches
+    corners = up.get_path().vertices
     assert corners[:, 1].max() == pytest.approx(1 / (1 + np.exp(-6)))
     top = corners[corners[:, 1].argmax(), 0]
     assert abs(top - 7002) < 10
     assert not ((corners[:, 0] > 6010) & (corners[:, 0] < 6190)).any()
-    assert np.concatenate([path.vertices for path in down.get_paths()])[:, 1].min() < -0.99
+    assert down.get_path().vertices[:, 1].min() < -0.99
+
+
+@pytest.mark.parametrize(("length", "step"), [(300, 2), (120, 50), (30, 50), (10_000, 40)])
+def test_few_scores_fill_the_width(length: int, step: int) -> None:
+    contig = Contig("short", np.zeros(length, np.uint8))
+    anchors = np.arange(0, length, step)
+    scores = {strand: StrandScores(anchors, np.zeros(len(anchors), np.float32)) for strand in (1,)}
+    region = Region(contig, 0, length, scores, ())
+    settings = ScanSettings(150, 100, step, 1, "dense", "fp32")
+    scan = ScanResult(Genome("g", (contig,)), settings, 2.0, (), region, {}, ())
+    (drawn,) = draw_region(scan).figure.axes[0].patches
+    edges = drawn.get_data().edges
+    assert (edges[0], edges[-1]) == (0, length)
+    assert drawn.get_data().values == pytest.approx(np.full(len(edges) - 1, 0.5))
 
 
 def test_simulated_genomes_are_called_so() -> None:

@@ -57,8 +57,7 @@ def corpus(
 
       genomic-ulmfit data corpus --verify corpus
     """
-    from rich.console import Console
-
+    from genomic_ulmfit.console import plain_console
     from genomic_ulmfit.data.corpus_folder import (
         open_corpus,
         require_new_folder,
@@ -67,7 +66,7 @@ def corpus(
     )
     from genomic_ulmfit.data.genome_files import find_genomes
 
-    notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    notes = plain_console(stderr=True)
     if check is not None:
         if genomes or out is not None:
             raise InputError(
@@ -83,12 +82,14 @@ def corpus(
         require_new_folder(out)
         folder, built = out, write_corpus(find_genomes(genomes, base_url=base_url), out)
 
-    console = Console(highlight=False)
+    console = plain_console(tables=True)
     if any(genome.simulated for genome in built.genomes):
-        console.print("[bold yellow]SIMULATED GENOMES: some of these sequences are made up.[/]")
+        console.print(
+            "SIMULATED GENOMES: some of these sequences are made up.", style="bold yellow"
+        )
     console.print(_summary(built, folder))
     done = "is as it was written" if check is not None else "written"
-    console.print(f"{folder}: {done}", markup=False, soft_wrap=True)
+    console.print(f"{folder}: {done}", soft_wrap=True)
     for note in built.notes:
         notes.print(f"Note: {note}")
 

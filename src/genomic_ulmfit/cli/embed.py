@@ -61,9 +61,8 @@ def embed(
     """
     import contextlib
 
-    from rich.console import Console
-
     from genomic_ulmfit.cli.progress import Progress
+    from genomic_ulmfit.console import plain_console
     from genomic_ulmfit.errors import InputError
     from genomic_ulmfit.files import require_another, require_writable
     from genomic_ulmfit.inference.embed import (
@@ -102,7 +101,7 @@ def embed(
         require_writable(plot.parent, "--plot")
         require_another(plot, sequences, model, option="--plot")
     encoder = load_encoder(model)
-    notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    notes = plain_console(stderr=True)
 
     if kmers:
         names, vectors = kmer_embeddings(encoder)

@@ -34,23 +34,26 @@ def evaluate(
     """
     import json
 
-    from rich.console import Console
     from rich.table import Table
 
+    from genomic_ulmfit.console import marked, plain_console
     from genomic_ulmfit.evaluation.metrics import METRICS
     from genomic_ulmfit.studies.evaluation import evaluate_file, was_trained_on
 
     result, used = evaluate_file(model, table, split, seed)
     if was_trained_on(model, table):
-        Console(stderr=True).print(
-            "[bold]Note:[/] the model was trained on these very sequences; scores on them say "
-            "nothing about others. Keep some for a test, in a split column."
+        plain_console(stderr=True).print(
+            marked(
+                "Note:",
+                "the model was trained on these very sequences; scores on them say nothing about "
+                "others. Keep some for a test, in a split column.",
+            )
         )
     if as_json:
         typer.echo(json.dumps(result.to_dict(), indent=2))
         return
 
-    console = Console(highlight=False)
+    console = plain_console(tables=True)
     rows = f" of split {used}" if used else ""
     scores = Table(title=f"{result.n:,} sequences{rows}; {result.averaging}")
     for column in ("metric", "value", "95 % interval"):

@@ -46,9 +46,9 @@ def evaluate_scan(
     """
     import json
 
-    from rich.console import Console
     from rich.table import Table
 
+    from genomic_ulmfit.console import plain_console
     from genomic_ulmfit.dna.bed import read_bed
     from genomic_ulmfit.evaluation.scan_scores import (
         METRICS,
@@ -68,7 +68,7 @@ def evaluate_scan(
     scores = score_calls(
         compared.calls, compared.truth, others=compared.others, tolerance=tolerance, seed=seed
     )
-    notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    notes = plain_console(stderr=True)
     remarks = [*compared.notes, *scores.notes]
     if regions is None and (scanned := scanned_regions(calls)) is not None:
         remarks.append(
@@ -81,7 +81,7 @@ def evaluate_scan(
         typer.echo(json.dumps({**scores.to_dict(), "notes": remarks}, indent=2))
         return
 
-    console = Console(highlight=False)
+    console = plain_console(tables=True)
     shown = Table(
         title=f"{scores.n_calls:,} calls, {scores.n_truth:,} known sites, ±{tolerance} bases"
     )

@@ -79,11 +79,10 @@ def explain(
     explain.json (settings and counts). All effects are in log-odds of the
     class; mutagenesis.npz and variants.tsv also have probabilities.
     """
-    from rich.console import Console
-
     from genomic_ulmfit.cli.progress import Progress
+    from genomic_ulmfit.console import plain_console
     from genomic_ulmfit.files import write_text
-    from genomic_ulmfit.inference.explain_job import PAGE
+    from genomic_ulmfit.inference.explain_job import LOGOS, PAGE
     from genomic_ulmfit.inference.explain_job import explain as explain_all
     from genomic_ulmfit.inference.profiles import from_site
     from genomic_ulmfit.reports.explain_figures import draw_average, draw_sequence
@@ -111,10 +110,10 @@ def explain(
             for row in range(shown):
                 progress("Drawing", row, shown)
                 of_each.append(draw_sequence(explanation, row))
-                of_each[-1].save(out / "logos")
+                of_each[-1].save(out / LOGOS)
         write_text(out / PAGE, render_explanation(result, average, of_each))
 
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = plain_console()
     if explanation is not None:
         console.print(
             f"{len(explanation.ids):,} sequences explained, {result.summary['called']:,} of them "
@@ -129,6 +128,6 @@ def explain(
     if variants is not None:
         console.print(f"{len(result.effects):,} variants scored.")
     console.print(f"Written to {out} in {result.summary['seconds']:.1f} s; see {PAGE}.")
-    notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    notes = plain_console(stderr=True)
     for note in result.notes:
         notes.print(f"Note: {note}")

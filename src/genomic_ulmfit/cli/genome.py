@@ -48,13 +48,12 @@ def genome(
     network. With NCBI_API_KEY in the environment NCBI allows more requests a
     second.
     """
-    from rich.console import Console
-
+    from genomic_ulmfit.console import plain_console
     from genomic_ulmfit.data.download import fetch_genome
     from genomic_ulmfit.dna.readers import read_genome
     from genomic_ulmfit.files import file_sha256
 
-    notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    notes = plain_console(stderr=True)
     failures: list[str] = []
     wanted = list(dict.fromkeys(accessions))
     header = "path\tbases\tcds\tsha256"

@@ -58,14 +58,14 @@ def learning_curve(
     Writes results.json, table.md, figures/ and report.html into --out, and the
     encoders' hidden states into features/, which may be deleted.
     """
-    from rich.console import Console
     from rich.table import Table
 
+    from genomic_ulmfit.console import marked, plain_console
     from genomic_ulmfit.models.pretrained import DEFAULT
     from genomic_ulmfit.reports.learning_curve import table_rows
     from genomic_ulmfit.studies.learning_curve import learning_curve as run_study
 
-    notes = Console(stderr=True, highlight=False)
+    notes = plain_console(stderr=True)
     try:
         results = run_study(
             table,
@@ -79,10 +79,10 @@ def learning_curve(
             say=notes.print,
         )
     except KeyboardInterrupt:
-        notes.print("[bold]Stopped.[/] The same command continues where it stopped.")
+        notes.print(marked("Stopped.", "The same command continues where it stopped."))
         raise typer.Exit(130) from None
     shown = Table("accuracy", *results["sizes"], title=results["title"], title_justify="left")
     for row in table_rows(results):
         shown.add_row(*row)
-    Console(highlight=False).print(shown)
+    plain_console(tables=True).print(shown)
     notes.print(f"report: {out / 'report.html'}")

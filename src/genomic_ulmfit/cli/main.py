@@ -7,7 +7,6 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
 from genomic_ulmfit.cli.corpus import corpus
@@ -26,6 +25,7 @@ from genomic_ulmfit.cli.scan import scan
 from genomic_ulmfit.cli.simulate import simulate
 from genomic_ulmfit.cli.train import train
 from genomic_ulmfit.cli.view import view
+from genomic_ulmfit.console import marked, plain_console
 from genomic_ulmfit.errors import InputError
 
 
@@ -37,7 +37,9 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             # Here, because Typer would end in silence or, in older versions, with exit code 1.
-            _console().print("[bold]Stopped.[/] Nothing half-written was left behind.")
+            plain_console(stderr=True).print(
+                marked("Stopped.", "Nothing half-written was left behind.")
+            )
             raise typer.Exit(130) from None
 
 
@@ -101,13 +103,13 @@ def main() -> None:
     try:
         app()
     except InputError as error:
-        _console().print(f"[bold red]Error:[/] {_escape(str(error))}")
+        _fail(str(error))
         sys.exit(2)
     except OSError as error:
         if error.errno not in _ENVIRONMENT:
             raise
         place = f" ({error.filename})" if error.filename else ""
-        _console().print(f"[bold red]Error:[/] {_escape(str(error.strerror) + place)}.")
+        _fail(f"{error.strerror}{place}.")
         sys.exit(2)
 
 
@@ -126,11 +128,5 @@ _ENVIRONMENT = {
 }
 
 
-def _console() -> Console:
-    return Console(stderr=True, soft_wrap=True, highlight=False)
-
-
-def _escape(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
+def _fail(text: str) -> None:
+    plain_console(stderr=True).print(marked("Error:", text, "bold red"))

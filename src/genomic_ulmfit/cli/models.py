@@ -29,9 +29,9 @@ def models(
     """
     import json
 
-    from rich.console import Console
     from rich.table import Table
 
+    from genomic_ulmfit.console import plain_console
     from genomic_ulmfit.models.pretrained import REFERENCE, pretrained_encoders, read_encoder
 
     if name is not None:
@@ -60,7 +60,7 @@ def models(
             "–" if on_e_coli is None else f"{on_e_coli:.4f}",
             f"{encoder.megabytes:.1f}",
         )
-    console = Console(highlight=False)
+    console = plain_console(tables=True)
     console.print(table)
     console.print(
         "Bits per base: on held-out regions of the genomes each was trained on, and on those of "

@@ -57,9 +57,8 @@ def predict(
     import io
     import sys
 
-    from rich.console import Console
-
     from genomic_ulmfit.cli.progress import Progress
+    from genomic_ulmfit.console import plain_console
     from genomic_ulmfit.errors import InputError
     from genomic_ulmfit.files import atomic_path, require_another, require_writable
     from genomic_ulmfit.inference.predict import FORMATS, writer
@@ -112,7 +111,7 @@ def predict(
             if count % 1000 == 0:
                 progress("Predicting", count)
 
-    notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    notes = plain_console(stderr=True)
     if bare:
         notes.print(
             f"Note: {bare:,} of {count:,} sequences stand alone, but the model was trained with "

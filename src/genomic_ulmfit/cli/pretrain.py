@@ -100,8 +100,7 @@ def pretrain(
     import shlex
     import sys
 
-    from rich.console import Console
-
+    from genomic_ulmfit.console import marked, plain_console
     from genomic_ulmfit.models.precision import require_precision
     from genomic_ulmfit.training.checkpoints import CHECKPOINT
     from genomic_ulmfit.training.pretraining_job import pretrain_genomes
@@ -128,17 +127,18 @@ def pretrain(
         first = is_first()
     except KeyboardInterrupt:
         if is_first():
-            Console(stderr=True, soft_wrap=True).print(
-                "[bold]Stopped.[/] Add --resume to the same command to continue."
+            told = (
+                "Add --resume to the same command to continue."
                 if (out / CHECKPOINT).exists()
-                else "[bold]Stopped.[/] Nothing was saved yet; the same command starts again."
+                else "Nothing was saved yet; the same command starts again."
             )
+            plain_console(stderr=True).print(marked("Stopped.", told))
         raise typer.Exit(130) from None
     finally:
         leave()
     if not first:
         return
-    console = Console(highlight=False)
+    console = plain_console(tables=True)
     console.print(_models(result))
     if len(result.report.genomes) + len(result.report.excluded) > 1:
         console.print(_genomes(result))
@@ -146,7 +146,8 @@ def pretrain(
     console.print(
         f"loss {report.loss:.4f} nats per token, accuracy {report.accuracy:.4f}, perplexity "
         f"{report.perplexity:.3f}; {report.tokens:,} tokens in {report.seconds:.0f} s, "
-        f"written to {out}"
+        f"written to {out}",
+        soft_wrap=True,
     )
 
 

@@ -6,7 +6,8 @@ import time
 from types import TracebackType
 
 import rich.progress
-from rich.console import Console
+
+from genomic_ulmfit.console import plain_console
 
 LINE_EVERY = 60.0
 """Seconds between lines where there is no terminal to draw a bar on."""
@@ -23,7 +24,7 @@ class Progress:
 
     def __init__(self, unit: str) -> None:
         self.unit = unit
-        self.console = Console(stderr=True, highlight=False)
+        self.console = plain_console(stderr=True)
         self.bar: rich.progress.Progress | None = None
         self.line: rich.progress.TaskID | None = None
         self.last_line = time.monotonic()

@@ -107,16 +107,15 @@ def promoters(
     starts. Of many long windows nearly all share some 15-mer with another,
     and nothing can be held out; with --protocol none nothing is.
     """
-    from rich.console import Console
-
+    from genomic_ulmfit.console import plain_console
     from genomic_ulmfit.data.promoters import FRAMINGS, promoter_table, tss_table
     from genomic_ulmfit.data.splits import SPLITS, leakage, split_seed, split_strict
     from genomic_ulmfit.data.tables import write_table
     from genomic_ulmfit.dna.readers import read_genome
     from genomic_ulmfit.files import require_writable
 
-    console = Console(highlight=False)
-    notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    console = plain_console(tables=True)
+    notes = plain_console(stderr=True)
     for option, value, allowed in (
         ("--framing", framing, FRAMING_NAMES),
         ("--protocol", protocol, PROTOCOLS),

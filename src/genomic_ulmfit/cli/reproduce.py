@@ -81,21 +81,22 @@ def reproduce(
 
     Writes results.json, table.md, figures/ and report.html into --out.
     """
-    from rich.console import Console
+    from rich.text import Text
 
+    from genomic_ulmfit.console import marked, plain_console
     from genomic_ulmfit.data.download import NcbiUnavailable
     from genomic_ulmfit.reports.tables import print_results
     from genomic_ulmfit.studies.genome_source import find_genome
     from genomic_ulmfit.studies.reproduce import reproduce as run_study
 
-    notes = Console(stderr=True, highlight=False)
+    notes = plain_console(stderr=True)
     try:
         source = find_genome(genome, out, simulated=simulated, seed=seed)
     except NcbiUnavailable as error:
         if not or_simulated:
             raise
         notes.print(f"{error}\n")
-        notes.rule("[bold red]SIMULATED GENOME")
+        notes.rule(Text("SIMULATED GENOME", style="bold red"))
         notes.print(
             "No real genome could be had, so this runs on a made-up one. Its numbers show that "
             "everything works; they say nothing about E. coli.\n"
@@ -117,7 +118,7 @@ def reproduce(
             say=notes.print,
         )
     except KeyboardInterrupt:
-        notes.print("[bold]Stopped.[/] The same command continues where it stopped.")
+        notes.print(marked("Stopped.", "The same command continues where it stopped."))
         raise typer.Exit(130) from None
-    print_results(results, Console(highlight=False))
+    print_results(results, plain_console(tables=True))
     notes.print(f"report: {out / 'report.html'}")

@@ -19,7 +19,10 @@ def scan(
         Path,
         typer.Argument(metavar="GENOME", help="FASTA or GenBank, plain or gzip; any contigs."),
     ],
-    out: Annotated[Path, typer.Option(help="Prefix of the files to write, such as scan/k12.")],
+    # A path would lose the slash at its end, which makes it a folder.
+    out: Annotated[
+        str, typer.Option(metavar="PREFIX", help="Of the files to write, such as scan/k12.")
+    ],
     threshold: Annotated[
         float | None,
         typer.Option(
@@ -95,9 +98,8 @@ def scan(
     and PREFIX.json (all settings and counts). A scan that is stopped leaves
     none of them; start it again.
     """
-    from rich.console import Console
-
     from genomic_ulmfit.cli.progress import Progress
+    from genomic_ulmfit.console import plain_console
     from genomic_ulmfit.errors import InputError
     from genomic_ulmfit.inference.scan_job import output_path, scan_genome
     from genomic_ulmfit.reports.scan_figures import draw_region
@@ -125,9 +127,9 @@ def scan(
     draw_region(result).save_png(output_path(out, ".png"))
 
     summary = result.summary
-    console = Console(highlight=False, soft_wrap=True)
+    console = plain_console()
     if result.genome.simulated:
-        console.print("[bold yellow]SIMULATED GENOME: these promoters are made up.[/]")
+        console.print("SIMULATED GENOME: these promoters are made up.", style="bold yellow")
     chance = summary["threshold"]["expected_calls_by_chance_per_mbp"]
     calls = summary["calls"]
     console.print(
@@ -138,10 +140,9 @@ def scan(
     )
     console.print(
         f"{summary['windows']['scored']:,} windows in {summary['seconds']:.1f} s, written to "
-        f"{out}.*",
-        markup=False,
+        f"{out}.*"
     )
-    notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    notes = plain_console(stderr=True)
     if not calls["all"]:
         notes.print(
             "Note: no window reaches the threshold. Look at the tracks, or give a lower "

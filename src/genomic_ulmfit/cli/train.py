@@ -74,8 +74,7 @@ def train(
 
     Writes model.safetensors, config.json and card.md into --out.
     """
-    from rich.console import Console
-
+    from genomic_ulmfit.console import marked, plain_console
     from genomic_ulmfit.training.finetuning_job import train_classifier
 
     try:
@@ -83,10 +82,10 @@ def train(
             table, out, encoder=encoder, preset=preset, head=head, epochs=epochs, seed=seed
         )
     except KeyboardInterrupt:
-        Console(stderr=True).print("[bold]Stopped.[/] No model was written.")
+        plain_console(stderr=True).print(marked("Stopped.", "No model was written."))
         raise typer.Exit(130) from None
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = plain_console()
     for point in training["curve"]:
         watched = (
             ""
@@ -101,8 +100,11 @@ def train(
     console.print(f"{training['n_train']:,} sequences, {training['trained']}{watched}")
     console.print(f"written to {out}")
     if training["n_train"] < FEW_FOR_A_NETWORK and training["recipe"]["probe"] is None:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(
-            f"[bold]Note:[/] {training['n_train']:,} sequences are few to train a network on: it "
-            "may have learnt them by heart, so keep some for a test. From sequences of one length "
-            "and a pretrained encoder a linear probe learns more (--head auto)."
+        plain_console(stderr=True).print(
+            marked(
+                "Note:",
+                f"{training['n_train']:,} sequences are few to train a network on: it may have "
+                "learnt them by heart, so keep some for a test. From sequences of one length and a "
+                "pretrained encoder a linear probe learns more (--head auto).",
+            )
         )

@@ -45,8 +45,7 @@ def view(
     """
     import webbrowser
 
-    from rich.console import Console
-
+    from genomic_ulmfit.console import plain_console
     from genomic_ulmfit.errors import InputError
     from genomic_ulmfit.files import require_another, require_writable, write_text
     from genomic_ulmfit.inference.scan_job import output_path
@@ -60,7 +59,7 @@ def view(
     require_writable(page.parent)
     require_another(page, genome)
     write_text(page, render_view(read_scan(prefix, genome)))
-    Console(soft_wrap=True, highlight=False, markup=False).print(f"{page}")
+    plain_console().print(f"{page}")
     if open_page and not webbrowser.open(page.resolve().as_uri()):
-        notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+        notes = plain_console(stderr=True)
         notes.print("Note: no browser could be opened; open the page yourself.")

@@ -22,9 +22,9 @@ from typing import IO, Any
 
 import numpy as np
 import rich.progress
-from rich.console import Console
 
 from genomic_ulmfit import __version__
+from genomic_ulmfit.console import plain_console
 from genomic_ulmfit.data.corpus import (
     CONTIG_TYPE,
     HELD_OUT_REGION,
@@ -218,7 +218,7 @@ class _Builder:
 
 def _watched(paths: list[Path], progress: bool) -> Iterator[Path]:
     """Show which of the files is being read: a bar on a terminal, else a line now and then."""
-    console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    console = plain_console(stderr=True)
     bar = rich.progress.Progress(
         rich.progress.TextColumn("{task.description}", markup=False),
         rich.progress.BarColumn(),

@@ -31,7 +31,6 @@ from typing import IO
 from urllib.parse import unquote_plus, urlsplit
 
 import requests
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -43,6 +42,7 @@ from rich.progress import (
 from urllib3.exceptions import InvalidHeader, ReadTimeoutError
 from urllib3.util import Retry
 
+from genomic_ulmfit.console import plain_console
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import atomic_path, file_sha256, write_text
 
@@ -336,7 +336,7 @@ def _download(accession: str, folder: Path, server: _Server, retries: int, backo
         TransferSpeedColumn(),
         TimeElapsedColumn(),
     )
-    progress = Progress(*columns, console=Console(stderr=True), transient=True)
+    progress = Progress(*columns, console=plain_console(stderr=True), transient=True)
     with scratch_folder as scratch, progress:
         body, packed = Path(scratch) / "body", Path(scratch) / "genome.gbk.gz"
         task = progress.add_task(accession, total=None)

@@ -6,6 +6,7 @@ keeps ``start < length`` and has ``end > length``, so that ``end - start`` is al
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -129,6 +130,14 @@ class Genome:
     def n_genes(self) -> int:
         """Number of annotated CDS."""
         return sum(len(contig.genes) for contig in self.contigs)
+
+    def sha256(self) -> str:
+        """Return a checksum of names and bases: the same for FASTA, GenBank and packed files."""
+        digest = hashlib.sha256()
+        for contig in self.contigs:
+            digest.update(f"{contig.name}\t{len(contig)}\n".encode())
+            digest.update(contig.codes.tobytes())
+        return digest.hexdigest()
 
     def require_genes(self) -> None:
         """Raise `InputError` unless at least one CDS is annotated."""

@@ -54,6 +54,9 @@ SUMMARY, PAGE = "explain.json", "report.html"
 
 EFFECTS, POSITIONS, STRETCHES = "variants.tsv", "positions.tsv", "stretches.tsv"
 
+LOGOS = "logos"
+"""Folder of the pictures of single sequences."""
+
 Report = Callable[[str, int, int], None]
 """Told what is being done, how many sequences or variants are done, and of how many."""
 
@@ -215,13 +218,14 @@ def explain(
         explanation = _explain(
             model, ids, codes, windows, column, precision, anchor, chosen, notes, report
         )
+    _remove_stopped(out)
     if variants is not None:
         _write_effects(out / EFFECTS, effects)
     if explanation is not None:
         _write_explanation(out, explanation)
     summary = {
         "model": {
-            "folder": Path(model_folder).name,
+            "folder": Path(model_folder).resolve().name,
             "sha256": config["sha256"],
             "class": model.config.classes[column],
         },
@@ -241,6 +245,20 @@ def explain(
     }
     write_json(out / SUMMARY, summary)
     return ExplainResult(explanation, effects, summary, tuple(notes))
+
+
+def _remove_stopped(out: Path) -> None:
+    """Remove what a run left that was stopped before its page was written.
+
+    Else its files would be taken for some of this one's. Only its summary tells that files of
+    these names are an explanation's.
+    """
+    if (out / SUMMARY).exists():
+        pictures = [path for kind in ("png", "svg") for path in (out / LOGOS).glob(f"*.{kind}")]
+        names = ("average.png", "average.svg", EFFECTS, POSITIONS, STRETCHES)
+        arrays = map(_arrays_file, METHODS)
+        for path in (*pictures, *(out / name for name in (*names, *arrays, SUMMARY))):
+            path.unlink(missing_ok=True)
 
 
 def _methods(methods: Sequence[str] | None, variants: str | Path | None) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ def window_perturbation(
     width: int,
     report: Report = lambda _: None,
 ) -> Perturbation:
-    """Replace all bases within a window that slides by half of its width.
+    """Replace all bases within a window that slides by half of its width, to the very end.
 
     Parameters
     ----------
@@ -90,10 +90,12 @@ def window_perturbation(
     """
     windows = [window_of(model, sequence) for sequence in codes]
     step = max(1, width // 2)
-    starts = np.arange(0, max(map(len, windows)) - width + 1, step)
+    lasts = {len(window) - width for window in windows if len(window) >= width}
+    starts = np.array(sorted({*range(0, max(lasts, default=-1) + 1, step), *lasts}), dtype=np.int64)
     rows, columns, stretches = [], [], []
     for number, window in enumerate(windows):
-        inside = np.flatnonzero(starts + width <= len(window))
+        last = len(window) - width
+        inside = np.flatnonzero((starts < last) & (starts % step == 0) | (starts == last))
         rows.append(np.full(len(inside), number))
         columns.append(inside)
         stretches.append(window[starts[inside, None] + np.arange(width)])

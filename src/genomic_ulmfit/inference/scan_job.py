@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -158,8 +159,8 @@ def scan_genome(
         If an argument or file cannot be used, or no contig is as long as a window.
     """
     suffix, write_track = track_kind(track)
-    out = Path(out)
-    if out.is_dir():
+    given, out = str(out), Path(out)
+    if out.is_dir() or given.endswith(("/", os.sep)):
         raise InputError(f"--out: {out} is a folder; give a prefix for file names, as {out}/scan.")
     require_writable(out.parent)
     for ending in _endings():
@@ -285,6 +286,8 @@ def scan_genome(
                 f"{counts['not_scored']:,} windows have no score: more than a tenth of their bases "
                 "is ambiguous."
             )
+        if (page := output_path(out, ".html")).exists():
+            notes.append(f"{page} is not of this scan; genomic-ulmfit view makes it anew.")
         summary = {
             "genome": {
                 "name": genome.name,
@@ -294,9 +297,10 @@ def scan_genome(
                 "contigs_shorter_than_a_window": len(short),
                 "bases": genome.n_bases,
                 "genes": genome.n_genes,
+                "sha256": genome.sha256(),
             },
             "model": {
-                "folder": Path(model_folder).name,
+                "folder": Path(model_folder).resolve().name,
                 "sha256": read_config(model_folder)["sha256"],
                 "class": model.config.classes[settings.target],
             },
@@ -308,6 +312,7 @@ def scan_genome(
                 "min_distance": min_distance,
                 "precision": settings.precision,
                 "regions": None if regions is None else Path(regions).name,
+                "circular": circular,
             },
             "threshold": _threshold_summary(least, calibration),
             "bases_scanned": total,

@@ -164,7 +164,8 @@ def table_rows(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
     """Split the lines of a table into cells of any length."""
     # The csv module stops at 131,072 characters, which is a short contig.
     csv.field_size_limit(2**31 - 1)
-    return csv.reader(lines, delimiter=delimiter)
+    # Strict, for else a quote that nothing closes takes all rows behind it into one cell.
+    return csv.reader(lines, delimiter=delimiter, strict=True)
 
 
 @contextlib.contextmanager

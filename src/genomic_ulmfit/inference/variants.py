@@ -131,7 +131,8 @@ def read_variants(path: str | Path) -> tuple[list[Variant], list[str]]:
         raise InputError(f"--variants: {path} is empty. Give VCF or TSV.")
     header = [name.strip().lower() for name in lines[0][1].lstrip("#").split("\t")]
     if lines[0][1].startswith("#CHROM"):
-        header = ["contig", "position", "id", "ref", "alt", *header[5:]]
+        # Not the names of samples, which may be called REF or ID.
+        header = ["contig", "position", "id", "ref", "alt"]
     elif missing := [name for name in _COLUMNS if name not in header]:
         raise InputError(
             f"--variants: {path}, line {lines[0][0]}: neither the header of a VCF (#CHROM, POS, "
@@ -145,8 +146,8 @@ def read_variants(path: str | Path) -> tuple[list[Variant], list[str]]:
         fields = line.split("\t")
         if len(fields) < max(header.index(name) for name in _COLUMNS) + 1:
             raise InputError(
-                f"{place}: has {len(fields)} columns, but the header has {len(header)}. Columns "
-                "are separated by tabs."
+                f"{place}: has {len(fields)} columns, but the header has "
+                f"{lines[0][1].count(chr(9)) + 1}. Columns are separated by tabs."
             )
         row = dict(zip(header, (field.strip() for field in fields), strict=False))
         if not row["position"].isdecimal() or int(row["position"]) < 1:
@@ -241,7 +242,7 @@ def variant_effects(
     for variant in variants:
         check_reference(variant, contigs)
     waiting: list[tuple[Variant, list[_Pair]]] = []
-    done = 0
+    done = n_pairs = 0
     for number, variant in enumerate(variants, start=1):
         contig = contigs[variant.contig]
         if window is None:
@@ -251,10 +252,11 @@ def variant_effects(
             site = window // 2 if anchor is None else anchor
             pairs = _windows(variant, contig, window, site, model.config.context)
         waiting.append((variant, pairs))
-        if sum(len(of_one) for _, of_one in waiting) * 2 >= AT_A_TIME or number == len(variants):
+        n_pairs += len(pairs)
+        if 2 * n_pairs >= AT_A_TIME or number == len(variants):
             yield from _score(model, waiting, target, precision)
             done += len(waiting)
-            waiting = []
+            waiting, n_pairs = [], 0
             report(done)
 
 
@@ -322,7 +324,8 @@ def _whole_sequence(
     if model.config.length is None:
         enough = len(changed) >= model.config.encoder.tokenizer.k
         return [_Pair(1, own_site, codes, changed)] if enough else []
-    before = start < site
+    # An insertion at the site stands before it, as in `_windows`.
+    before = start < site or (start == site and not ref)
     missing = len(codes) - len(changed)
     if missing > 0:
         unknown = np.full(missing, AMBIGUOUS, dtype=np.uint8)
@@ -347,12 +350,25 @@ def _windows(
     # With enough on either side for every window of either allele.
     reach = window + context + max(len(ref), len(alt))
     left, right = start - reach, start + len(ref) + reach
-    if not contig.circular or right - left > length:
-        left, right = max(left, 0), min(right, length)
-    reference = contig.window(left, right, 1)
-    assert reference is not None
+    grown = len(alt) - len(ref)
+    if contig.circular and right - left > length:
+        # Once round and more: what is far away along the circle has the variant, too.
+        if min(length, length + grown) < window:
+            return []
+        circle = np.concatenate(
+            [contig.codes[:start], encode(alt), contig.codes[start + len(ref) :]]
+        )
+        reference = contig.codes.take(np.arange(left, right), mode="wrap")
+        changed = circle.take(np.arange(left, right + grown), mode="wrap")
+    else:
+        if not contig.circular:
+            left, right = max(left, 0), min(right, length)
+        cut = contig.window(left, right, 1)
+        assert cut is not None
+        reference = cut
+        before, behind = reference[: start - left], reference[start - left + len(ref) :]
+        changed = np.concatenate([before, encode(alt), behind])
     at = start - left
-    changed = np.concatenate([reference[:at], encode(alt), reference[at + len(ref) :]])
     pairs = []
     for strand in (1, -1):
         old, new, begin = reference, changed, at

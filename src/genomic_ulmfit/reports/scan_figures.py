@@ -79,7 +79,7 @@ def draw_region(result: ScanResult) -> RegionPicture:
         figure = new_figure(9, 3.9)
         figure.set_layout_engine("constrained", rect=(0, 0.1, 1, 0.82))
         scores, genes = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1), squeeze=True)
-        _draw_scores(scores, region, least)
+        _draw_scores(scores, region, least, result.settings.step)
         _draw_genes(genes, region)
         genes.set_xlabel(f"position on {region.contig.name.replace('$', chr(92) + '$')}")
         genes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
@@ -104,13 +104,13 @@ def draw_region(result: ScanResult) -> RegionPicture:
     return RegionPicture(figure, title, caption)
 
 
-def _draw_scores(panel: Axes, region: Region, least: float) -> None:
+def _draw_scores(panel: Axes, region: Region, least: float, step: int) -> None:
     for strand, scores in region.strands.items():
-        places, highest = _binned(scores, region)
-        panel.fill_between(
-            places,
+        edges, highest = _binned(scores, region, step)
+        panel.stairs(
             strand * highest,
-            step="mid",
+            edges,
+            fill=True,
             color=_COLOURS[strand],
             lw=0,
             alpha=0.8,
@@ -137,20 +137,22 @@ def _draw_scores(panel: Axes, region: Region, least: float) -> None:
 
 
 def _binned(
-    scores: StrandScores, region: Region
+    scores: StrandScores, region: Region, step: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the middle of each of `_BINS` bins and the highest probability in it.
+    """Return the edges of at most `_BINS` bins and the highest probability in each.
 
     A peak is narrower than a dot of the picture, and would fade among its neighbours. A bin
-    without a score is NaN, which leaves a gap.
+    without a score is NaN, which leaves a gap; none is narrower than the `step` between scores.
     """
     span = region.end - region.start
+    n_bins = min(_BINS, max(1, span // step))
     known = ~np.isnan(scores.log_odds)
-    bins = (scores.anchors[known] - region.start) * _BINS // span
-    highest = np.full(_BINS, -np.inf)
+    bins = (scores.anchors[known] - region.start) * n_bins // span
+    highest = np.full(n_bins, -np.inf)
     np.maximum.at(highest, bins, scores.log_odds[known])
     highest[np.isneginf(highest)] = np.nan
-    return region.start + (np.arange(_BINS) + 0.5) * span / _BINS, 1 / (1 + np.exp(-highest))
+    edges = region.start + np.arange(n_bins + 1) * span / n_bins
+    return edges, 1 / (1 + np.exp(-highest))
 
 
 def _draw_genes(panel: Axes, region: Region) -> None:

@@ -149,6 +149,12 @@ def read_scan(prefix: Path, genome_path: str | os.PathLike[str] | None = None) -
                 f"{genome_path}: not the genome that was scanned: it has {found:,} {what}, but "
                 f"{path} says {wanted:,} ({told['file']}). Give that file: --genome"
             )
+    # Older summaries have none.
+    if told.get("sha256") not in (None, genome.sha256()):
+        raise InputError(
+            f"{genome_path}: not the genome that was scanned: its contigs have other names or "
+            f"bases than those of {told['file']}, which {path} is of. Give that file: --genome"
+        )
     lengths = {contig.name: len(contig) for contig in genome.contigs}
     calls = _read_calls(output_path(prefix, ".bed"), lengths)
     if len(calls) != summary["calls"]["all"]:

@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from rich.console import Console
 from rich.progress import track
+
+from genomic_ulmfit.console import plain_console
 
 T = TypeVar("T")
 
@@ -28,7 +29,7 @@ def bar(items: Iterable[T], what: str, total: int, show: bool = True) -> Iterato
     show : bool
         Without it, nothing is shown.
     """
-    console = Console(stderr=True, highlight=False)
+    console = plain_console(stderr=True)
     if not show:
         yield from items
     elif console.is_terminal:

@@ -16,7 +16,8 @@ import lightning as L
 import rich.progress
 import torch
 from lightning.pytorch.callbacks import Callback
-from rich.console import Console
+
+from genomic_ulmfit.console import plain_console
 
 PRECISIONS = {"bf16": "bf16-mixed", "fp32": "32-true"}
 
@@ -167,7 +168,7 @@ class Progress(Callback):
     def __init__(self, description: str, show: bool = True) -> None:
         self.description = description
         self.show = show
-        self.console = Console(stderr=True, highlight=False)
+        self.console = plain_console(stderr=True)
         self.bar: rich.progress.Progress | None = None
 
     def on_train_start(self, trainer: L.Trainer, task: L.LightningModule) -> None:

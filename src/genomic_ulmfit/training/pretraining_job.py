@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 
+from genomic_ulmfit.console import plain_console
 from genomic_ulmfit.data.corpus import Corpus, CorpusGenome, build_corpus
 from genomic_ulmfit.data.corpus_folder import is_corpus_folder, open_corpus
 from genomic_ulmfit.data.tables import read_labelled
@@ -291,4 +291,4 @@ def _regions(corpus: Corpus, genome: int) -> Iterator[Codes]:
 
 
 def _say(text: str) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(text)
+    plain_console(stderr=True).print(text)
