@@ -22,6 +22,7 @@ from genomic_ulmfit.data.batches import Batch
 from genomic_ulmfit.data.readings import shifted
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, reverse_complement
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
+from genomic_ulmfit.inference.summaries import Again, Summaries
 from genomic_ulmfit.inference.targets import Floats, batches, head_logits, log_odds
 from genomic_ulmfit.models.awd_lstm import State
 from genomic_ulmfit.models.classifier import Classifier
@@ -33,8 +34,9 @@ SEQUENCES = 128
 KEPT = 16_384
 """Tokens of them, after each of which the encoder's state is kept, but for a single sequence."""
 
-TOKENS = 65_536
-"""Tokens of edited sequences that are in memory at a time, but for a single sequence."""
+TOKENS = 16_384
+"""Tokens of edited sequences that are in memory at a time, but for a single sequence. Blocks of
+four times the size would be mapped anew each time."""
 
 Indices = npt.NDArray[np.int64]
 Report = Callable[[int], None]
@@ -159,6 +161,8 @@ def _read(
     # What stands around the sequences themselves is read, but no head sees it.
     seen = model.only_the_sequence(hidden)
     before = (n_tokens - len(seen)) // 2
+    lengths = batch.lengths.clamp(max=len(seen))
+    summaries = Summaries(model, seen, lengths)
     edited = torch.zeros(len(edits.rows), len(model.config.classes))
     done = 0
     for which in _groups([reading.first for reading in readings], max(1, TOKENS // n_tokens)):
@@ -166,28 +170,26 @@ def _read(
         read = []
         for number, reading in enumerate(readings):
             token = int(reading.first[which[0]])
-            own = columns + number * len(sizes)
-            hidden_of_one = seen[:, own]
-            if token < n_tokens:
+            start = min(max(token - before, 0), len(seen))
+            after = seen.new_zeros((0, len(which), seen.shape[2]))
+            if start < len(seen):
+                own = columns + number * len(sizes)
                 changed = shifted(_apply(reading, which), reading.phase)
                 changed = changed[:, token * tokenizer.stride :]
                 tokens = tokenizer.tokenize(changed).astype(np.int64)
                 with autocast(precision):
+                    # Up to the last token that a head sees.
                     after, _, _ = model.encoder(
-                        torch.from_numpy(tokens.T),
+                        torch.from_numpy(tokens.T[: before + len(seen) - token]),
                         [(h[:, own], c[:, own]) for h, c in states[token]],
                     )
-                # `after` runs from `token` to the last one, the other leaves context out.
-                start = max(token - before, 0)
-                left_over = len(hidden_of_one) - start
-                hidden_of_one[start:] = after[start + before - token :][:left_over]
-            read.append(hidden_of_one)
-        edited[which] = head_logits(
-            model,
-            torch.cat(read, dim=1),
-            batch.lengths[columns],
-            torch.from_numpy(_apply(readings[0], which)),
-        )
+                # `after` runs from `token` on, which may lie in the context before the sequence.
+                after = after[start + before - token :].float()
+            read.append(Again(start, after))
+        codes = torch.from_numpy(_apply(readings[0], which))
+        around = (codes.shape[1] - model.config.length) // 2 if model.config.length else 0
+        summary = summaries.edited(columns, read)
+        edited[which] = model.logits(summary, codes[:, around : codes.shape[1] - around])
         done += len(which)
         report(done / len(edits.rows))
     return head_logits(model, seen, batch.lengths, batch.codes), edited

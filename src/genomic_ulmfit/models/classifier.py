@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -147,7 +147,10 @@ class PoolingHead(nn.Module):
         -------
         Tensor, shape (batch, n_classes)
         """
-        pooled = concat_pool(hidden.float(), lengths.repeat(self.readings))
+        return self.score(concat_pool(hidden.float(), lengths.repeat(self.readings)))
+
+    def score(self, pooled: Tensor) -> Tensor:
+        """Return logits of pooled states, shape (readings * batch, 3 * width)."""
         return self.layers(torch.cat(pooled.chunk(self.readings), dim=1))
 
 
@@ -247,14 +250,35 @@ class PositionHead(nn.Module):
         -------
         Tensor, shape (batch, n_classes)
         """
+        return self.score(self.project(hidden.float()), codes)
+
+    def score(self, projected: Tensor, codes: Tensor) -> Tensor:
+        """Return logits from projected states, shape (n_tokens, batch, CHANNELS), and bases."""
         k, stride = self.tokenizer.k, self.tokenizer.stride
         bases = one_hot(codes)
-        news = bases[:, k - stride : k - stride + len(hidden) * stride]
-        news = news.reshape(len(codes), len(hidden), -1)
-        states = torch.tanh(self.project(hidden.float())).transpose(0, 1)
+        news = bases[:, k - stride : k - stride + len(projected) * stride]
+        news = news.reshape(len(codes), len(projected), -1)
+        states = torch.tanh(projected).transpose(0, 1)
         found = self.find(torch.cat([states, news], dim=2).transpose(1, 2))
         logits: Tensor = self.motifs(found) + self.bases(self.dropout(bases.flatten(1)))
         return logits if self.frames is None else logits + self.frames(bases)
+
+
+class Summary(NamedTuple):
+    """What heads take from hidden states; None where no head asks for it.
+
+    Parameters
+    ----------
+    pooled : Tensor, shape (readings * batch, 3 * width)
+        From `concat_pool`.
+    projected : Tensor, shape (n_tokens, batch, PositionHead.CHANNELS)
+    of_states : Tensor, shape (batch, n_classes)
+        What the probe weighs states to.
+    """
+
+    pooled: Tensor | None
+    projected: Tensor | None
+    of_states: Tensor | None
 
 
 class Classifier(nn.Module):
@@ -345,17 +369,46 @@ class Classifier(nn.Module):
         # Without output dropout: on channels whose mean is large against what varies, batch
         # norm would learn the variance of the masks. The pooling head has dropout of its own.
         hidden, _, _ = self.encoder.forward_from(first, x, state)
+        return self.logits(self._summarise(hidden, lengths), codes)
+
+    def logits(self, summary: Summary, codes: Tensor) -> Tensor:
+        """Score sequences by what heads take from their hidden states, and their bases.
+
+        Parameters
+        ----------
+        summary : Summary
+        codes : Tensor of uint8, shape (batch, bases)
+            Without context.
+
+        Returns
+        -------
+        Tensor, shape (batch, n_classes)
+            The mean of the opinions.
+        """
         opinions: list[Tensor] = []
         if self.pooling_head is not None:
-            opinions.append(self.pooling_head(hidden, lengths))
+            assert summary.pooled is not None
+            opinions.append(self.pooling_head.score(summary.pooled))
             if self.position_head is not None:
-                by_position = self.position_head(self.side_by_side(hidden), codes)
+                assert summary.projected is not None
+                by_position = self.position_head.score(summary.projected, codes)
                 opinions[0] = opinions[0] + by_position
         if self.probe_head is not None:
-            opinions.append(self.probe_head(self.side_by_side(hidden), codes))
+            assert summary.of_states is not None
+            opinions.append(self.probe_head.score(summary.of_states, codes))
         if self.motifs is not None:
             opinions.append(self.motifs(codes))
         return torch.stack(opinions).mean(0)
+
+    def _summarise(self, hidden: Tensor, lengths: Tensor) -> Summary:
+        pooled, projected, of_states = None, None, None
+        if self.pooling_head is not None:
+            pooled = concat_pool(hidden.float(), lengths.repeat(self.config.readings.count))
+        if self.position_head is not None:
+            projected = self.position_head.project(self.side_by_side(hidden).float())
+        if self.probe_head is not None:
+            of_states = self.probe_head.of_states(self.side_by_side(hidden))
+        return Summary(pooled, projected, of_states)
 
     def side_by_side(self, hidden: Tensor) -> Tensor:
         """Put what was read of the same place in several ways beside each other.

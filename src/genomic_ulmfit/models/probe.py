@@ -64,7 +64,14 @@ class ProbeHead(nn.Module):
         -------
         Tensor, shape (batch, n_classes)
         """
-        of_states = torch.einsum("tbw,twc->bc", hidden.float(), self.states.float())
+        return self.score(self.of_states(hidden), codes)
+
+    def of_states(self, hidden: Tensor) -> Tensor:
+        """Return what hidden states add to the logits, shape (batch, n_classes)."""
+        return torch.einsum("tbw,twc->bc", hidden.float(), self.states.float())
+
+    def score(self, of_states: Tensor, codes: Tensor) -> Tensor:
+        """Return logits from what hidden states add to them, and bases."""
         places = torch.arange(len(self.words), device=codes.device)
         of_words = self._padded_words()[places, words_of(codes)].sum(1)
         logits: Tensor = of_states + of_words + self.bias
