@@ -33,11 +33,11 @@ from speed_rows.material import random_letters
 
 FULL = {
     "corpus": (250_000, 500_000, 1_000_000, 2_000_000, 4_000_000),
-    "length": (125_000, 250_000, 500_000, 1_000_000, 2_000_000),
+    "length": (62_500, 125_000, 250_000, 500_000, 1_000_000),
     "contigs": (1, 10, 100, 1000),
 }
 QUICK = {"corpus": (20_000,), "length": (10_000, 20_000), "contigs": (10,)}
-CONTIG_BASES = {False: 500_000, True: 10_000}
+CONTIG_BASES = {False: 250_000, True: 10_000}
 """Bases in which the contigs are counted, by whether it is a quick look."""
 GENOME_BASES = {False: 250_000, True: 20_000}
 AXES = {
@@ -80,6 +80,8 @@ def main() -> None:
                 if str(size) not in curves.setdefault(name, {}):
                     ran = measure(name, size, Path(scratch), arguments.quick)
                     curves[name][str(size)] = ran._asdict()
+                    # A run with more sizes may add smaller ones.
+                    curves[name] = dict(sorted(curves[name].items(), key=lambda one: int(one[0])))
                     write_json(path, report)
     print_table(report)
     if arguments.figure is not None:

@@ -12,6 +12,7 @@ say to a window by itself. Only the hidden states differ: here they know what st
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -93,11 +94,8 @@ def _together(
 
     logits = {}
     for strand in (1, -1):
-        bases = torch.from_numpy(codes[strand])
-        seen = list(read[strand])
-        if model.config.both_strands:
-            seen += [_turned(backward, lengths) for backward in read[-strand]]
-        logits[strand] = _by_pieces(model, torch.cat(seen, dim=2), bases, window)
+        seen = _Seen(read[strand], read[-strand] if model.config.both_strands else (), lengths)
+        logits[strand] = _by_pieces(model, seen, torch.from_numpy(codes[strand]), window)
 
     results: list[ByStrand] = []
     for column, run in enumerate(runs):
@@ -132,25 +130,54 @@ def _padded(codes: Sequence[Codes]) -> Codes:
     return padded
 
 
-def _turned(hidden: Tensor, lengths: Sequence[int]) -> Tensor:
-    """Return what was read along the other strand in the order of this one, column by column."""
-    turned = torch.zeros_like(hidden)
-    for column, length in enumerate(lengths):
-        turned[:length, column] = hidden[:length, column].flip(0)
-    return turned
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """Hidden states of runs as heads want them: readings side by side, in the order of one strand.
+
+    Parameters
+    ----------
+    along, against : sequence of Tensor, each of shape (time, runs, channels)
+        What was read along the strand, and along the other one.
+    lengths : sequence of int
+        Tokens of each run.
+    """
+
+    along: Sequence[Tensor]
+    against: Sequence[Tensor]
+    lengths: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.along[0])
+
+    def piece(self, start: int, end: int) -> Tensor:
+        """Put some tokens beside each other: of all at once there would be two copies more."""
+        parts = [of_one[start:end] for of_one in self.along]
+        parts += [self._turned(of_one, start, end) for of_one in self.against]
+        return torch.cat(parts, dim=2)
+
+    def _turned(self, hidden: Tensor, start: int, end: int) -> Tensor:
+        """Return what was read along the other strand in the order of this one."""
+        turned = hidden.new_zeros((end - start, *hidden.shape[1:]))
+        for column, length in enumerate(self.lengths):
+            last = min(end, length)
+            if start < last:
+                turned[: last - start, column] = hidden[
+                    length - last : length - start, column
+                ].flip(0)
+        return turned
 
 
-def _by_pieces(model: Classifier, hidden: Tensor, codes: Tensor, window: int) -> Tensor:
+def _by_pieces(model: Classifier, seen: _Seen, codes: Tensor, window: int) -> Tensor:
     """Score all windows, a piece at a time: heads need many times the memory of their input."""
     tokenizer = model.config.encoder.tokenizer
     width, stride = tokenizer.n_tokens(window), tokenizer.stride
-    count = len(hidden) - width + 1
+    count = len(seen) - width + 1
     parts = []
     for start in range(0, count, PIECE):
         end = min(start + PIECE, count)
-        seen = codes[:, start * stride : (end - 1) * stride + window].to(hidden.device)
-        part = hidden[start : end - 1 + width]
-        parts.append(window_logits(model, part, seen, window).cpu())
+        hidden = seen.piece(start, end - 1 + width)
+        bases = codes[:, start * stride : (end - 1) * stride + window].to(hidden.device)
+        parts.append(window_logits(model, hidden, bases, window).cpu())
     return torch.cat(parts)
 
 

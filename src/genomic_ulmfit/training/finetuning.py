@@ -220,6 +220,10 @@ def _cached_output(
     """Return frozen layers' output for all sequences, shape (time, readings * n, width)."""
     time = max(tokens.shape[1] for tokens in sequences.tokens)
     if model.config.length is not None and frozen == len(model.encoder.layers):
+        if states is not None:
+            # As they are: only heads read them, and heads compute in fp32.
+            beside = torch.from_numpy(np.asarray(states)).transpose(0, 1)
+            return apart(beside, model.config.readings)
         time = model.config.encoder.tokenizer.n_tokens(model.config.length)
     width = model.config.encoder.layer_sizes()[frozen - 1][1]
     # What the layers compute in: rounding would change it, and fp32 layers take no bf16.
@@ -227,9 +231,6 @@ def _cached_output(
     n_columns = len(sequences) * model.config.readings.count
     if time * n_columns * width * dtype.itemsize > CACHE_LIMIT:
         return None
-    if states is not None and model.config.length and frozen == len(model.encoder.layers):
-        beside = torch.from_numpy(np.asarray(states)).transpose(0, 1).to(dtype)
-        return apart(beside, model.config.readings)
     cache = torch.zeros(time, n_columns, width, dtype=dtype)
     device = next(model.parameters()).device
     with autocast(precision):
