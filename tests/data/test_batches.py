@@ -147,23 +147,22 @@ def test_the_seed_decides_and_epochs_differ() -> None:
     assert epochs[0] != epochs[1] != epochs[2]
 
 
-def test_like_lengths_come_together() -> None:
-    sizes = np.random.default_rng(0).integers(10, 200, size=300).tolist()
-    sequences = sequences_of(sizes)
-    padding = sum(
-        int((batch.lengths.max() - batch.lengths).sum())
-        for batch in ShuffledBatches(sequences, 8, 0)
-    )
-    order = np.random.default_rng(0).permutation(len(sizes))
-    unsorted = [sequences.batch(order[start : start + 8]) for start in range(0, len(sizes), 8)]
-    assert padding < sum(int((b.lengths.max() - b.lengths).sum()) for b in unsorted) / 5
+def test_batches_are_mixed_where_lengths_tell_classes_apart() -> None:
+    # Short ones of one class, long ones of the other: batch norm has to see both at once.
+    sizes = [20] * 160 + [60] * 160
+    shares = [
+        float((batch.rows < 160).float().mean())
+        for batch in ShuffledBatches(sequences_of(sizes), 32, 0)
+    ]
+    assert len(shares) == 10
+    assert 0.15 < min(shares) < max(shares) < 0.85
 
 
-def test_batches_of_like_lengths_come_in_any_order() -> None:
-    sizes = list(range(10, 200))
-    batches = list(ShuffledBatches(sequences_of(sizes), 8, 0))
-    means = [float(batch.lengths.float().mean()) for batch in batches]
-    assert means not in (sorted(means), sorted(means, reverse=True))
+def test_no_row_is_left_out_of_every_epoch() -> None:
+    sizes = [*range(10, 42), 200]
+    epochs = rows_of_epochs(sizes, seed=0, epochs=20)
+    assert {len(rows) for rows in epochs} == {32}
+    assert set().union(*epochs) == set(range(33))
 
 
 def test_a_sequence_shorter_than_a_kmer_is_refused() -> None:

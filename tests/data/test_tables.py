@@ -153,7 +153,11 @@ def test_header_only(tmp_path: Path) -> None:
         ("sequence,label\nAC,1\n".encode("utf-16"), "not a text file"),
         (b"sequence,label\nA\0C,1\n", "not a text file"),
         ("sequence,label\nAC,1,surplus\n", "not a well-formed table (Expected 2 fields"),
-        ('sequence,label\n"AC,1\n', "not a well-formed table (EOF inside string"),
+        ('sequence,label\n"AC,1\n', "not a well-formed table (unexpected end of data"),
+        (
+            'sequence\tlabel\tid\nACGT\t1\t"a\nACGT\t0\tb\nACGT\t1\t"c\n',
+            "not a well-formed table",
+        ),
         ("<!DOCTYPE html>\n<html></html>\n", "no column named 'sequence'"),
         ("LOCUS       NC_1   100 bp\nORIGIN\n", "Cut labelled sequences from it"),
         (gzip.compress(GOOD.encode() * 50, mtime=0)[:-12], "gzip file is truncated or damaged"),

@@ -109,6 +109,15 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_the_current_folder_if_it_is_empty(
+    command: Callable[..., Any], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(here / "empty")
+    ran = command("data", "corpus", here / "genome.fna", "--out", ".")
+    assert ran.code == 0, ran.stderr
+    assert [genome.name for genome in open_corpus(here / "empty").genomes] == ["genome"]
+
+
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("line", "message"),

@@ -38,7 +38,7 @@ def embed(
             help="mean of the hidden states, or concat: last, max and mean, three times as wide."
         ),
     ] = "mean",
-    seed: Annotated[int, typer.Option(min=0, help="Of the picture.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the picture.")] = 0,
 ) -> None:
     """Write a vector for each sequence, or draw them.
 

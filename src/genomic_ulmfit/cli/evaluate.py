@@ -20,7 +20,7 @@ def evaluate(
         typer.Option(help="Rows to use.", show_default="test where there is a split column"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the bootstrap.")] = 0,
 ) -> None:
     """Score a classifier on labelled sequences, with 95 % bootstrap intervals.
 

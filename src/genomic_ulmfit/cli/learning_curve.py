@@ -38,7 +38,7 @@ def learning_curve(
             show_default="the first encoder's",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of subsets and trainings.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of subsets and trainings.")] = 0,
 ) -> None:
     """Train every model on the same small subsets of a table, and test it.
 

@@ -78,7 +78,9 @@ def pretrain(
         int | None,
         typer.Option(help="Machines.", show_default="1, or as torchrun or SLURM started"),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, dropout and text order.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Of weights, dropout and text order.")
+    ] = 0,
 ) -> None:
     """Train a language model of whole genomes, for classifiers to start from.
 

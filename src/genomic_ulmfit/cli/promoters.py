@@ -78,7 +78,9 @@ def promoters(
             "all to train on, where a scan is to be scored on sites that --tss leaves out.",
         ),
     ] = PROTOCOLS[0],
-    seed: Annotated[int, typer.Option(min=0, help="Places of the negatives, and the split.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Places of the negatives, and the split.")
+    ] = 0,
 ) -> None:
     """Cut promoter windows and other windows from a genome and divide them.
 
@@ -154,6 +156,12 @@ def promoters(
             table = (split_strict if protocol == "strict" else split_seed)(windows, seed)
             leaks = {f"{protocol} (written)": leakage(table)}
         remarks = [*source.notes, *table.attrs["notes"]]
+        if context and protocol != "none":
+            remarks.append(
+                "Only windows were compared for the split, not their context: a test window may "
+                "stand in the context of a training window, which the encoder reads. Trust scores "
+                "on these test rows less, or evaluate a scan (--protocol none)."
+            )
         if protocol == "strict" and not at_tss:
             try:
                 leaks["seed"] = leakage(split_seed(windows, seed))
@@ -162,7 +170,7 @@ def promoters(
     write_table(table, out)
 
     if source.simulated:
-        console.print("[bold yellow]SIMULATED GENOME: these sequences are made up.[/]")
+        console.print("SIMULATED GENOME: these sequences are made up.", style="bold yellow")
     console.print(_count_table(table))
     if leaks:
         console.print(_leakage_table(leaks))

@@ -23,7 +23,7 @@ def reproduce(
     seeds: Annotated[
         int | None, typer.Option(help="How many seeds.", show_default="3; 1 with --quick")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The first of them.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The first of them.")] = 0,
     protocol: Annotated[
         str,
         typer.Option(

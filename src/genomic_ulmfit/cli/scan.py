@@ -73,7 +73,7 @@ def scan(
         ),
     ] = None,
     track: Annotated[str, typer.Option(help="bigwig or bedgraph.")] = "bigwig",
-    seed: Annotated[int, typer.Option(min=0, help="Of the background DNA.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the background DNA.")] = 0,
 ) -> None:
     """Score every window of both strands of a genome and call promoters.
 

@@ -11,7 +11,9 @@ import typer
 def simulate(
     out: Annotated[Path, typer.Option(help="GenBank to write; gzipped if it ends in .gz.")],
     genes: Annotated[int, typer.Option(min=1, help="Protein-coding genes to make.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same genome.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same genome.")
+    ] = 0,
     tss: Annotated[
         Path | None,
         typer.Option(help="BED to write its TSS to, for data promoters and evaluate-scan."),

@@ -49,7 +49,9 @@ def train(
             show_default="the recipe's",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, dropout and batches.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Of weights, dropout and batches.")
+    ] = 0,
 ) -> None:
     """Train a classifier of DNA sequences, any number of classes.
 

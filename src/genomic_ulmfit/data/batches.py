@@ -113,7 +113,10 @@ class TokenizedSequences:
 
 
 class ShuffledBatches:
-    """Sequences in random order, epoch after epoch, like lengths together.
+    """Sequences in random order, epoch after epoch.
+
+    Not like lengths together, which would save padding: where lengths tell classes apart, each
+    batch would be of one class, and batch norm would learn what no mixture of them looks like.
 
     Parameters
     ----------
@@ -124,9 +127,6 @@ class ShuffledBatches:
     seed : int
         Epoch `e` depends on ``(seed, e)`` alone.
     """
-
-    BUCKET = 50
-    """Batches that are sorted by length together: enough to save padding, few enough to mix."""
 
     def __init__(self, sequences: TokenizedSequences, size: int, seed: int) -> None:
         self.sequences = sequences
@@ -142,10 +142,6 @@ class ShuffledBatches:
         rng = np.random.default_rng([self.seed, self.epoch])
         self.epoch += 1
         order = rng.permutation(len(self.sequences))
-        lengths = np.array([t.shape[1] for t in self.sequences.tokens])
-        step = self.size * self.BUCKET
-        buckets = [order[i : i + step] for i in range(0, len(order), step)]
-        order = np.concatenate([b[np.argsort(lengths[b], kind="stable")] for b in buckets])
         batches = [order[i * self.size : (i + 1) * self.size] for i in range(len(self))]
         for position in rng.permutation(len(batches)):
             yield self.sequences.batch(batches[position])

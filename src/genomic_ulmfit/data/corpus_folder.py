@@ -82,8 +82,9 @@ def write_corpus(paths: Sequence[str | Path], out: str | Path, *, progress: bool
         If `out` cannot be written to or is not empty, or files cannot be used as genomes; all of
         these are named at once.
     """
-    final = Path(out)
-    require_new_folder(final)
+    require_new_folder(Path(out))
+    # A folder called "." cannot be replaced, but under its own name it can.
+    final = Path(out).resolve()
     final.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.parent))
     try:

@@ -253,7 +253,10 @@ class _Server:
         base = (base_url or os.environ.get("GENOMIC_ULMFIT_NCBI_URL") or "").rstrip("/")
         if not base:
             return cls(EUTILS_URL, DATASETS_URL, timeout, key)
-        parts = urlsplit(base)
+        try:
+            parts = urlsplit(base)
+        except ValueError:
+            parts = urlsplit("")
         if parts.scheme not in {"http", "https"} or not parts.netloc:
             raise InputError(
                 f"base URL: got {base!r}, must be http:// or https:// and a host "

@@ -6,6 +6,7 @@ A table has a row per sequence, with columns `sequence` and `label`, and optiona
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import os
@@ -131,12 +132,16 @@ def _parse_csv(path: Path, text: str) -> pd.DataFrame:
     header = text.split("\n", 1)[0]
     delimiter = max(",\t;", key=header.count)
     try:
+        # pandas takes all rows behind a quote that nothing closes for part of one cell.
+        csv.field_size_limit(2**31 - 1)
+        for _ in csv.reader(io.StringIO(text), delimiter=delimiter, strict=True):
+            pass
         # Read without a header, so that pandas neither renames repeated columns nor takes a
         # surplus column for an index.
         cells = pd.read_csv(
             io.StringIO(text), sep=delimiter, header=None, dtype=str, keep_default_na=False
         )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+    except (csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
         raise InputError(f"{path}: not a well-formed table ({reason}). {_FORMATS}") from error
     cells = cells.apply(lambda column: column.str.strip())

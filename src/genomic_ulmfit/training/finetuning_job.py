@@ -263,6 +263,9 @@ def train_classifier(
             f"{table_path}: the rows marked split=train hold fewer than two classes; a "
             "classifier needs sequences of at least two."
         )
+    # Of what was read, whatever becomes of the files while this trains.
+    table_facts = {"file": Path(table_path).name, "sha256": file_sha256(table_path)}
+    encoder_sha256 = None if folder is None else read_config(folder)["sha256"]
     context = _context_length(table, table_path, head, architecture.tokenizer.stride)
     codes = encode_all(train, context)
     config = classifier_config(codes, train["label"].to_numpy(), architecture, head, context)
@@ -281,11 +284,11 @@ def train_classifier(
         progress=progress,
     )
     training = {
-        "table": {"file": Path(table_path).name, "sha256": file_sha256(table_path)},
+        "table": table_facts,
         "n_train": len(train),
         "classes": {str(k): int(v) for k, v in train["label"].value_counts().items()},
         "encoder": None if folder is None else folder.resolve().name,
-        "encoder_sha256": None if folder is None else read_config(folder)["sha256"],
+        "encoder_sha256": encoder_sha256,
         "trained": described(recipe, pretrained=start is not None),
         "recipe": asdict(recipe),
         "seed": seed,
