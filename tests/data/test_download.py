@@ -429,7 +429,9 @@ def test_server_from_the_environment(
     assert fetch_genome("NC_000913.3", tmp_path).is_file()
 
 
-@pytest.mark.parametrize("url", ["ncbi.nlm.nih.gov", "ftp://ftp.ncbi.nlm.nih.gov", "http://", "http://["])
+@pytest.mark.parametrize(
+    "url", ["ncbi.nlm.nih.gov", "ftp://ftp.ncbi.nlm.nih.gov", "http://", "http://["]
+)
 def test_base_url_must_be_one(url: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="base URL"):
         fetch_genome("NC_000913.3", tmp_path, base_url=url)
