@@ -115,6 +115,19 @@ def test_a_genome_that_is_there_twice_is_taken_once(files: list[Path], tmp_path:
     )
 
 
+def test_a_genome_that_shares_its_longest_contig_is_another(tmp_path: Path) -> None:
+    paths = []
+    for name in ("a", "b"):
+        folder = write_fasta(tmp_path / f"{name}.fna", [6_000, 5_900, 5_900], seed=ord(name))
+        lines = folder.read_text().splitlines()
+        lines[1] = "".join("ACGT"[i] for i in np.random.default_rng(0).integers(0, 4, 6_000))
+        folder.write_text("\n".join(lines) + "\n")
+        paths.append(folder)
+    corpus = write_corpus(paths, tmp_path / "corpus", progress=False)
+    assert [genome.name for genome in corpus.genomes] == ["a", "b"]
+    assert corpus.notes == ()
+
+
 def test_genomes_whose_files_have_one_name_are_told_apart(tmp_path: Path) -> None:
     paths = [
         write_fasta(tmp_path / name / "genomic.fna", [4_000], seed=seed)

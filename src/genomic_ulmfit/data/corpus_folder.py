@@ -51,6 +51,10 @@ MANIFEST = "manifest.json"
 BASES = "bases.2bit"
 TABLES = {"contigs": CONTIG_TYPE, "runs": RUN_TYPE, "train": PIECE_TYPE, "held_out": PIECE_TYPE}
 
+SAME = 0.95
+"""Share of a genome's bases in contigs that are there already from which on it is the same one: it
+may come with another set of plasmids."""
+
 _LINE_EVERY = 30.0
 """Seconds between progress lines in a file."""
 
@@ -58,9 +62,10 @@ _LINE_EVERY = 30.0
 def write_corpus(paths: Sequence[str | Path], out: str | Path, *, progress: bool = True) -> Corpus:
     """Build a corpus from genome files, one at a time, and write its folder.
 
-    A genome that is there twice (the same file, or another one whose longest contig has the same
-    sequence) is taken once, and one too short to hold anything out is left out: the corpus's notes
-    say so. `genomic_ulmfit.data.corpus.genome_text` says how a genome is divided.
+    A genome that is there twice (the same file, or another one of whose bases `SAME` or more are
+    in contigs that are there already) is taken once, and one too short to hold anything out is
+    left out: the corpus's notes say so. `genomic_ulmfit.data.corpus.genome_text` says how a genome
+    is divided.
 
     Parameters
     ----------
@@ -174,12 +179,16 @@ class _Builder:
         if not genome.contigs:
             self.notes.append(f"{path.name}: no sequence; left out.")
             return
-        longest = max(genome.contigs, key=len)
-        sequence = hashlib.sha256(longest.codes.data).hexdigest()
-        if sequence in self._known:
+        contigs = {
+            hashlib.sha256(contig.codes.data).hexdigest(): len(contig) for contig in genome.contigs
+        }
+        there = {
+            sequence: length for sequence, length in contigs.items() if sequence in self._known
+        }
+        if sum(there.values()) >= SAME * sum(contigs.values()):
             self.notes.append(
                 f"{path.name}: left out, because it is the same genome as "
-                f"{self._known[sequence]}, which is there already."
+                f"{self._known[max(there, key=lambda one: there[one])]}, which is there already."
             )
             return
         text = genome_text(genome)
@@ -189,7 +198,8 @@ class _Builder:
                 "some of it out."
             )
             return
-        self._known[sequence] = path.name
+        for sequence in contigs:
+            self._known.setdefault(sequence, path.name)
         self._place(genome, path, text)
 
     def _place(self, genome: Genome, path: Path, text: GenomeText) -> None:
