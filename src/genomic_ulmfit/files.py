@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import gzip
 import hashlib
 import json
 import os
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -178,3 +179,11 @@ def file_sha256(path: str | os.PathLike[str]) -> str:
     """Return the sha256 of a file's bytes, as hexadecimal digits."""
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def table_rows(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
+    """Split the lines of a table into cells of any length."""
+    # The csv module stops at 131,072 characters, which is a short contig.
+    csv.field_size_limit(2**31 - 1)
+    # Strict, for else a quote that nothing closes takes all rows behind it into one cell.
+    return csv.reader(lines, delimiter=delimiter, strict=True)

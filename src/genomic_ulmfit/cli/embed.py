@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from genomic_ulmfit.cli.limits import LARGEST_SEED
+
 
 def embed(
     model: Annotated[
@@ -38,7 +40,7 @@ def embed(
             help="mean of the hidden states, or concat: last, max and mean, three times as wide."
         ),
     ] = "mean",
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the picture.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the picture.")] = 0,
 ) -> None:
     """Write a vector for each sequence, or draw them.
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from genomic_ulmfit.cli.limits import LARGEST_SEED
+
 
 def evaluate(
     model: Annotated[
@@ -20,7 +22,7 @@ def evaluate(
         typer.Option(help="Rows to use.", show_default="test where there is a split column"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the bootstrap.")] = 0,
 ) -> None:
     """Score a classifier on labelled sequences, with 95 % bootstrap intervals.
 

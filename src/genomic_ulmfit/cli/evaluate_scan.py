@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from genomic_ulmfit.cli.limits import LARGEST_SEED
+
 
 def evaluate_scan(
     calls: Annotated[
@@ -28,7 +30,7 @@ def evaluate_scan(
         Path | None, typer.Option(help="BED; look only at what lies in these intervals.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the bootstrap.")] = 0,
 ) -> None:
     """Score called promoters against known transcription start sites (TSS).
 

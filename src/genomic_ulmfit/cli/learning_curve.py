@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from genomic_ulmfit.cli.limits import LARGEST_SEED
+
 
 def learning_curve(
     table: Annotated[
@@ -38,7 +40,9 @@ def learning_curve(
             show_default="the first encoder's",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of subsets and trainings.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Of subsets and trainings.")
+    ] = 0,
 ) -> None:
     """Train every model on the same small subsets of a table, and test it.
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genomic_ulmfit.cli.limits import LARGEST_SEED
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -79,7 +81,7 @@ def pretrain(
         typer.Option(help="Machines.", show_default="1, or as torchrun or SLURM started"),
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, max=2**32 - 1, help="Of weights, dropout and text order.")
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Of weights, dropout and text order.")
     ] = 0,
 ) -> None:
     """Train a language model of whole genomes, for classifiers to start from.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genomic_ulmfit.cli.limits import LARGEST_SEED
 from genomic_ulmfit.errors import InputError
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def promoters(
         ),
     ] = PROTOCOLS[0],
     seed: Annotated[
-        int, typer.Option(min=0, max=2**32 - 1, help="Places of the negatives, and the split.")
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Places of the negatives, and the split.")
     ] = 0,
 ) -> None:
     """Cut promoter windows and other windows from a genome and divide them.

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from genomic_ulmfit.cli.limits import LARGEST_SEED
+
 
 def reproduce(
     out: Annotated[Path, typer.Option(help="Folder for everything the study makes.")],
@@ -23,7 +25,7 @@ def reproduce(
     seeds: Annotated[
         int | None, typer.Option(help="How many seeds.", show_default="3; 1 with --quick")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The first of them.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="The first of them.")] = 0,
     protocol: Annotated[
         str,
         typer.Option(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from genomic_ulmfit.cli.limits import LARGEST_SEED
+
 if TYPE_CHECKING:
     from genomic_ulmfit.inference.scan import Mode
 
@@ -73,7 +75,7 @@ def scan(
         ),
     ] = None,
     track: Annotated[str, typer.Option(help="bigwig or bedgraph.")] = "bigwig",
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the background DNA.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the background DNA.")] = 0,
 ) -> None:
     """Score every window of both strands of a genome and call promoters.
 

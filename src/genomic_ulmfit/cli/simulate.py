@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from genomic_ulmfit.cli.limits import LARGEST_SEED
+
 
 def simulate(
     out: Annotated[Path, typer.Option(help="GenBank to write; gzipped if it ends in .gz.")],
     genes: Annotated[int, typer.Option(min=1, help="Protein-coding genes to make.")] = 1000,
     seed: Annotated[
-        int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same genome.")
+        int, typer.Option(min=0, max=LARGEST_SEED, help="The same seed gives the same genome.")
     ] = 0,
     tss: Annotated[
         Path | None,

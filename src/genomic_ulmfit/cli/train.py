@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from genomic_ulmfit.cli.limits import LARGEST_SEED
+
 FEW_FOR_A_NETWORK = 400
 """Labelled sequences. With fewer a linear probe does better (docs/few-labels.md)."""
 
@@ -50,7 +52,7 @@ def train(
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, max=2**32 - 1, help="Of weights, dropout and batches.")
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Of weights, dropout and batches.")
     ] = 0,
 ) -> None:
     """Train a classifier of DNA sequences, any number of classes.

@@ -19,7 +19,7 @@ from Bio.SeqIO.FastaIO import SimpleFastaParser
 from genomic_ulmfit.data.splits import SPLITS
 from genomic_ulmfit.dna.alphabet import decode, encode
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import atomic_path, read_text
+from genomic_ulmfit.files import atomic_path, read_text, table_rows
 
 MIN_ROWS = 8
 MIN_CLASS_SIZE = 2
@@ -133,8 +133,7 @@ def _parse_csv(path: Path, text: str) -> pd.DataFrame:
     delimiter = max(",\t;", key=header.count)
     try:
         # pandas takes all rows behind a quote that nothing closes for part of one cell.
-        csv.field_size_limit(2**31 - 1)
-        for _ in csv.reader(io.StringIO(text), delimiter=delimiter, strict=True):
+        for _ in table_rows(io.StringIO(text), delimiter):
             pass
         # Read without a header, so that pandas neither renames repeated columns nor takes a
         # surplus column for an index.

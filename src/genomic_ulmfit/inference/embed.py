@@ -18,8 +18,8 @@ from torch import Tensor
 from genomic_ulmfit.data.batches import Batch, TokenizedSequences
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import GZIP, atomic_path
-from genomic_ulmfit.inference.sequences import Named, in_chunks, table_header, table_rows
+from genomic_ulmfit.files import GZIP, atomic_path, table_rows
+from genomic_ulmfit.inference.sequences import Named, in_chunks, table_header
 from genomic_ulmfit.models.awd_lstm import AWDLSTM, State
 from genomic_ulmfit.models.precision import autocast, best_precision
 from genomic_ulmfit.models.pretrained import encoder_folder

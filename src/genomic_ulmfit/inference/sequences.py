@@ -13,7 +13,7 @@ from typing import IO, NamedTuple, cast
 
 from genomic_ulmfit.dna.alphabet import Codes, encode
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import GZIP, readable
+from genomic_ulmfit.files import GZIP, readable, table_rows
 
 _FORMATS = (
     "Allowed are FASTA, and CSV or TSV with a column sequence (optional: id), plain or gzipped."
@@ -158,14 +158,6 @@ def table_header(line: str) -> tuple[str, list[str]]:
     """Return what separates a table's columns, and their names, from its first line."""
     delimiter = max(",\t;", key=line.count)
     return delimiter, [name.strip() for name in next(table_rows([line], delimiter))]
-
-
-def table_rows(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
-    """Split the lines of a table into cells of any length."""
-    # The csv module stops at 131,072 characters, which is a short contig.
-    csv.field_size_limit(2**31 - 1)
-    # Strict, for else a quote that nothing closes takes all rows behind it into one cell.
-    return csv.reader(lines, delimiter=delimiter, strict=True)
 
 
 @contextlib.contextmanager

@@ -45,7 +45,6 @@ class Summaries:
 
     def __init__(self, model: Classifier, hidden: Tensor, lengths: Tensor) -> None:
         self.model = model
-        self.lengths = lengths
         readings = model.config.readings
         self.turned = [number >= readings.phases for number in range(readings.count)]
         parts = hidden.float().chunk(readings.count, dim=1)
@@ -127,14 +126,13 @@ class _Pooled:
         highest, total = self.highest[start, columns], self.total[start, columns]
         last = self.hidden[lengths - 1, columns]
         if len(hidden):
-            inside = self._inside(start, len(hidden))[:, columns]
-            if not bool(inside.all()):
+            known, seen = hidden, hidden
+            # Without padding, which sequences of one length have not, two copies less.
+            if int(lengths.min()) < start + len(hidden):
+                inside = self._inside(start, len(hidden))[:, columns]
                 known = hidden.masked_fill(~inside, 0.0)
-                highest = highest.maximum(hidden.masked_fill(~inside, -torch.inf).amax(0))
-            else:
-                known = hidden
-                highest = highest.maximum(hidden.amax(0))
-            total = total + known.sum(0)
+                seen = hidden.masked_fill(~inside, -torch.inf)
+            highest, total = highest.maximum(seen.amax(0)), total + known.sum(0)
             place = lengths - 1 - start
             again_last = hidden[place.clamp(min=0), torch.arange(len(columns))]
             last = torch.where(place[:, None] >= 0, again_last, last)
