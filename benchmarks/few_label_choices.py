@@ -151,7 +151,7 @@ def measure(
             pool.labels[rows],
             2,
             recipe,
-            None if of_pool is None else of_pool[rows],
+            None if of_pool is None else of_pool[rows].__getitem__,
             frames=frames,
         )
         positive = head_probabilities(head, scored.codes, of_scored)[:, 1]

@@ -116,7 +116,7 @@ def test_scores_are_kernel_ridge_regression(encoder: LanguageModel) -> None:
     states = frozen_states(encoder.encoder, codes, precision="fp32")
     others, _ = windows(30, seed=1)
     other_states = frozen_states(encoder.encoder, others, precision="fp32")
-    head = fit_head(codes, targets, 2, ProbeRecipe(2.0), states, frames=True)
+    head = fit_head(codes, targets, 2, ProbeRecipe(2.0), states.__getitem__, frames=True)
 
     every, all_states = [*codes, *others], np.concatenate([states, other_states]).astype(float)
     words = [[tuple(c[p : p + 3]) for p in range(LENGTH - 2)] for c in every]
@@ -234,7 +234,7 @@ def test_probabilities_are_not_certain_of_noise(encoder: LanguageModel) -> None:
     codes = list(rng.integers(4, size=(40, LENGTH)).astype(np.uint8))
     targets = rng.permutation(np.repeat([0, 1], 20)).astype(np.intp)
     states = frozen_states(encoder.encoder, codes, precision="fp32")
-    head = fit_head(codes, targets, 2, ProbeRecipe(1.0), states)
+    head = fit_head(codes, targets, 2, ProbeRecipe(1.0), states.__getitem__)
     others = list(rng.integers(4, size=(200, LENGTH)).astype(np.uint8))
     other_states = frozen_states(encoder.encoder, others, precision="fp32")
     assert head_probabilities(head, others, other_states).max(1).mean() < 0.9
@@ -281,7 +281,7 @@ def test_more_sequences_than_fit_together_are_fitted_in_parts(
             targets[part],
             2,
             ProbeRecipe(4.0),
-            states[part],
+            states[part].__getitem__,
             frames=True,
         )
         for part in parts

@@ -31,7 +31,7 @@ _LABELS = {
     "naive": "naive (no pretraining)",
     "e_coli": "E. coli genome pretraining",
     "ensemble": "genomic ensemble pretraining",
-    "words": "probe without an encoder (3-mers, open frames)",
+    "words": "the recipe without an encoder (bases alone)",
     "onehot_lr": "one-hot logistic regression",
     "kmer_lr": "k-mer-count logistic regression",
     "cnn": "small CNN",

@@ -42,11 +42,10 @@ from genomic_ulmfit.reports.learning_curve import CURVE_METRICS, LearningCurve, 
 from genomic_ulmfit.reports.results import json_ready
 from genomic_ulmfit.studies.encoders import SHIPPED
 from genomic_ulmfit.studies.settings import settle
-from genomic_ulmfit.training.by_labels import train_by_labels
+from genomic_ulmfit.training.by_labels import train_by_labels, train_without_encoder
 from genomic_ulmfit.training.features import States, cached_states
 from genomic_ulmfit.training.few_labels import (
     config_by_recipe,
-    fit_head,
     head_probabilities,
     recipe_by_labels,
 )
@@ -361,11 +360,10 @@ class _Bench:
             probabilities = baseline.predict_proba(data.test["sequence"].tolist())
         elif cell.model == WORDS:
             codes = [data.train_codes[i] for i in subset]
-            n_classes = len(data.classes.classes)
-            recipe = recipe_by_labels(len(subset), pretrained=True, one_length=True).probe
-            assert recipe is not None
-            head = fit_head(codes, targets, n_classes, recipe, frames=True, seed=seed)
-            probabilities = head_probabilities(head, data.test_codes)
+            bases = train_without_encoder(
+                codes, targets, len(data.classes.classes), seed=seed, progress=self.progress
+            )
+            probabilities = bases.predict_proba(data.test_codes)
         else:
             encoder, of_train, of_test = self._encoder(cell.model)
             start = time.perf_counter()  # Frozen features are made once for the whole study.

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
 from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.models.motifs import MotifNetwork
+from genomic_ulmfit.models.probe import ProbeHead
 from genomic_ulmfit.training.features import States, frozen_states
 from genomic_ulmfit.training.few_labels import (
     Recipe,
     config_by_recipe,
+    fit_head,
     fit_probe,
+    head_logits,
     recipe_by_labels,
 )
 from genomic_ulmfit.training.finetuning import CACHE_LIMIT, fine_tune
@@ -105,8 +109,79 @@ def train_by_labels(
             precision=precision,
             progress=progress,
         )
-    motifs = _motifs(codes, targets, config, seed, progress) if recipe.motifs else None
+    motifs = None
+    if recipe.motifs:
+        inside = slice(config.context, len(codes[0]) - config.context)
+        motifs = _motifs(
+            [sequence[inside] for sequence in codes],
+            targets,
+            len(config.classes),
+            frames=config.frames,
+            seed=seed,
+            progress=progress,
+        )
     return _together(network, probe, motifs), curve
+
+
+@dataclass(frozen=True, eq=False)
+class BasesClassifier:
+    """What the recipe makes of bases alone: the control that tells what an encoder adds.
+
+    Parameters
+    ----------
+    head : ProbeHead
+        Of 3-mers and open reading frames.
+    motifs : MotifNetwork or None
+        Where the recipe has one.
+    """
+
+    head: ProbeHead
+    motifs: MotifNetwork | None
+
+    def predict_proba(self, codes: Sequence[Codes]) -> npt.NDArray[np.float64]:
+        """Return class probabilities, shape (len(codes), n_classes)."""
+        logits = torch.from_numpy(head_logits(self.head, codes))
+        if self.motifs is not None:
+            with torch.no_grad():
+                windows = torch.from_numpy(np.stack(codes)).split(512)
+                of_motifs = torch.cat([self.motifs(part) for part in windows])
+            logits = (logits + of_motifs.double()) / 2
+        return logits.softmax(-1).numpy()
+
+
+def train_without_encoder(
+    codes: Sequence[Codes],
+    targets: npt.NDArray[np.intp],
+    n_classes: int,
+    *,
+    seed: int = 0,
+    progress: bool = False,
+) -> BasesClassifier:
+    """Train the parts of the recipe for this many labels that need no language model.
+
+    Parameters
+    ----------
+    codes : sequence of numpy.ndarray of uint8
+        All of one length.
+    targets : numpy.ndarray of int, shape (len(codes),)
+    n_classes : int
+    seed : int
+    progress : bool
+        Whether to draw bars on standard error.
+
+    Returns
+    -------
+    BasesClassifier
+    """
+    recipe = recipe_by_labels(len(codes), pretrained=True, one_length=True)
+    assert recipe.probe is not None
+    head = fit_head(
+        codes, targets, n_classes, recipe.probe, frames=True, seed=seed, progress=progress
+    )
+    motifs = None
+    if recipe.motifs:
+        motifs = _motifs(codes, targets, n_classes, frames=True, seed=seed, progress=progress)
+    return BasesClassifier(head, motifs)
 
 
 def _room_for_states(codes: Sequence[Codes], config: ClassifierConfig) -> bool:
@@ -120,22 +195,17 @@ def _room_for_states(codes: Sequence[Codes], config: ClassifierConfig) -> bool:
 def _motifs(
     codes: Sequence[Codes],
     targets: npt.NDArray[np.intp],
-    config: ClassifierConfig,
+    n_classes: int,
+    *,
+    frames: bool,
     seed: int,
     progress: bool,
 ) -> MotifNetwork:
-    """Train the network over bases on the sequences without their context."""
-    inside = slice(config.context, len(codes[0]) - config.context)
-    windows = np.stack([sequence[inside] for sequence in codes])
+    """Train the network over bases on sequences of one length."""
+    windows = np.stack(codes)
     lengths = np.full(len(windows), windows.shape[1], dtype=np.int64)
     return fit_motifs(
-        windows,
-        lengths,
-        targets,
-        len(config.classes),
-        frames=config.frames,
-        seed=seed,
-        progress=progress,
+        windows, lengths, targets, n_classes, frames=frames, seed=seed, progress=progress
     )
 
 

@@ -17,7 +17,7 @@ so the result is a `ProbeHead`, a part of an ordinary classifier.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -187,38 +187,86 @@ def fit_probe(
     InputError
         If there are fewer than two classes.
     """
-    fitted = []
     parts = _parts(targets, seed)
-    # With one part, reading it is what takes time.
-    for part in bar(parts, "Linear probe", len(parts), progress and len(parts) > 1):
-        chosen = [codes[i] for i in part]
-        if states is None:
-            read = frozen_states(
-                encoder.encoder,
-                chosen,
-                context=config.context,
-                readings=config.readings,
-                precision=precision,
-                progress=progress and len(parts) == 1,
-            )
-        else:
-            read = states[part]
-        windows = [sequence[config.context : len(sequence) - config.context] for sequence in chosen]
-        head = fit_head(
-            windows,
-            targets[part],
-            len(config.classes),
-            recipe,
-            read,
-            frames=config.frames,
-            seed=seed,
+
+    def states_of(part: npt.NDArray[np.intp]) -> States:
+        if states is not None:
+            return states[part]
+        return frozen_states(
+            encoder.encoder,
+            [codes[i] for i in part],
+            context=config.context,
+            readings=config.readings,
+            precision=precision,
+            # With one part, reading it is what takes time.
+            progress=progress and len(parts) == 1,
         )
-        few = slice(MOST_FOR_CALIBRATION)
-        fitted.append(_Part(head, windows[few], np.array(read[few]), targets[part][few]))
+
     model = Classifier(config)
     model.encoder.load_state_dict(encoder.encoder.state_dict())
-    model.probe_head = fitted[0].head if len(fitted) == 1 else _mean_head(fitted)
+    model.probe_head = fit_head(
+        [sequence[config.context : len(sequence) - config.context] for sequence in codes],
+        targets,
+        len(config.classes),
+        recipe,
+        states_of,
+        frames=config.frames,
+        seed=seed,
+        progress=progress and len(parts) > 1,
+    )
     return model.eval()
+
+
+def fit_head(
+    codes: Sequence[Codes],
+    targets: npt.NDArray[np.intp],
+    n_classes: int,
+    recipe: ProbeRecipe,
+    states_of: Callable[[npt.NDArray[np.intp]], States] | None = None,
+    *,
+    frames: bool = False,
+    seed: int = 0,
+    progress: bool = False,
+) -> ProbeHead:
+    """Fit the probe's head alone.
+
+    Parameters
+    ----------
+    codes : sequence of numpy.ndarray of uint8
+        Training sequences, all of one length, without context.
+    targets : numpy.ndarray of int, shape (len(codes),)
+    n_classes : int
+    recipe : ProbeRecipe
+    states_of : callable, optional
+        Takes numbers of sequences and returns their hidden states, shape (n, n_tokens, width).
+        Without it the head reads bases only and takes no hidden states.
+    frames : bool
+        Whether to score open reading frames, too.
+    seed : int
+        As in `fit_probe`.
+    progress : bool
+        Whether to draw a bar on standard error.
+
+    Returns
+    -------
+    ProbeHead
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two classes.
+    """
+    if len(np.unique(targets)) < 2:
+        raise InputError("labels: all sequences are of one class; a probe needs at least two.")
+    fitted = []
+    parts = _parts(targets, seed)
+    for part in bar(parts, "Linear probe", len(parts), progress):
+        chosen = [codes[i] for i in part]
+        read = np.zeros((len(part), 0, 1), np.float16) if states_of is None else states_of(part)
+        head = _fit_part(chosen, targets[part], n_classes, recipe, read, frames=frames, seed=seed)
+        few = slice(MOST_FOR_CALIBRATION)
+        fitted.append(_Part(head, chosen[few], np.array(read[few]), targets[part][few]))
+    return fitted[0].head if len(fitted) == 1 else _mean_head(fitted)
 
 
 def _parts(targets: npt.NDArray[np.intp], seed: int) -> list[npt.NDArray[np.intp]]:
@@ -252,7 +300,7 @@ def _mean_head(parts: Sequence[_Part]) -> ProbeHead:
     left_out = [
         np.mean(
             [
-                _logits(other.head, part.codes, part.states)
+                head_logits(other.head, part.codes, part.states)
                 for other in parts
                 if other.head is not part.head
             ],
@@ -269,44 +317,17 @@ def _mean_head(parts: Sequence[_Part]) -> ProbeHead:
     return mean
 
 
-def fit_head(
+def _fit_part(
     codes: Sequence[Codes],
     targets: npt.NDArray[np.intp],
     n_classes: int,
     recipe: ProbeRecipe,
-    states: States | None = None,
+    states: States,
     *,
-    frames: bool = False,
-    seed: int = 0,
+    frames: bool,
+    seed: int,
 ) -> ProbeHead:
-    """Fit the probe's head alone.
-
-    Parameters
-    ----------
-    codes, targets
-        As in `fit_probe`.
-    n_classes : int
-    recipe : ProbeRecipe
-    states : numpy.ndarray of float16, shape (len(codes), n_tokens, width), optional
-        Without them the head reads bases only and takes no hidden states.
-    frames : bool
-        Whether to score open reading frames, too.
-    seed : int
-        Of the draw from more than `MOST_FOR_EVIDENCE` sequences.
-
-    Returns
-    -------
-    ProbeHead
-
-    Raises
-    ------
-    InputError
-        If there are fewer than two classes.
-    """
-    if len(np.unique(targets)) < 2:
-        raise InputError("labels: all sequences are of one class; a probe needs at least two.")
-    if states is None:
-        states = np.zeros((len(codes), 0, 1), dtype=np.float16)
+    """Fit a head to sequences that are few enough to be fitted together."""
     words = WORD.tokenize(np.stack(codes)).astype(np.int64)
     wanted = np.eye(n_classes, dtype=np.float32)[targets]
     places: list[_Places] = [_Words(words), _States(states)]
@@ -350,8 +371,26 @@ def head_probabilities(
 
     Parameters
     ----------
+    head, codes, states
+        As in `head_logits`.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (len(codes), n_classes)
+    """
+    return torch.from_numpy(head_logits(head, codes, states)).softmax(-1).numpy()
+
+
+def head_logits(
+    head: ProbeHead, codes: Sequence[Codes], states: States | None = None
+) -> npt.NDArray[np.float64]:
+    """Return logits from hidden states that are at hand.
+
+    Parameters
+    ----------
     head : ProbeHead
     codes : sequence of numpy.ndarray of uint8
+        Without context.
     states : numpy.ndarray of float16, shape (len(codes), n_tokens, width), optional
         From the encoder that the head was fitted on; none for a head that takes none.
 
@@ -359,13 +398,6 @@ def head_probabilities(
     -------
     numpy.ndarray of float64, shape (len(codes), n_classes)
     """
-    logits = torch.from_numpy(_logits(head, codes, states))
-    return logits.softmax(-1).numpy()
-
-
-def _logits(
-    head: ProbeHead, codes: Sequence[Codes], states: States | None
-) -> npt.NDArray[np.float64]:
     if states is None:
         states = np.zeros((len(codes), 0, 1), dtype=np.float16)
     parts = []
@@ -397,6 +429,12 @@ class _Places:
         raise NotImplementedError
 
 
+def _starts(n_places: int, length: int, distance: int) -> set[int]:
+    """Return where segments of one length start; the last ends where the places do."""
+    last = max(0, n_places - length)
+    return {*range(0, last, distance), last}
+
+
 class _Segments(_Places):
     """Means of overlapping segments of what stands at each position or token.
 
@@ -417,7 +455,7 @@ class _Segments(_Places):
             {
                 (start, start + min(length, n_places))
                 for length, distance in segments
-                for start in range(0, max(0, n_places - length) + 1, distance)
+                for start in _starts(n_places, length, distance)
                 if n_places > 0
             }
         )
