@@ -147,6 +147,8 @@ class _FineTuningTask(L.LightningModule):
         if self.cache is not None:
             rows = columns_of(batch.rows.cpu(), self.model, len(self.targets))
             x = self.cache[: len(batch.tokens), rows].to(batch.tokens.device)
+            if x.dtype == torch.float16:
+                x = x.float()  # Autocast to bf16 refuses float16.
         else:
             x = frozen_output(self.model, self.frozen, batch.tokens)
         logits = self.model.forward_from(self.frozen, x, batch.lengths, batch.codes)
