@@ -236,12 +236,30 @@ def rows_of(labels: str) -> str:
         ("aaaaaaaaaa", "one class only, a (10)"),
         ("aba", "3 rows are too few to train on; at least 8 are needed"),
         ("aaabbbb", "7 rows are too few"),
-        ("aaaaaaaab", "class b has 1 sequence; at least 2 of each class are needed"),
+        ("aaaaaaaab", "class b has 1 sequence among the rows; at least 2 of each class"),
     ],
 )
 def test_classes_that_cannot_be_trained_on(tmp_path: Path, labels: str, reason: str) -> None:
     path = written(tmp_path, rows_of(labels))
     assert len(read_labelled(path)) == len(labels)
+    assert reason in refused(path, require_classes=True)
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ("at at bt bt" + " ae" * 6, "4 rows marked train are too few"),
+        ("ae be " * 4, "no rows marked train"),
+        ("at " * 8 + "be be", "one class only, a (8)"),
+        ("at " * 8 + "bt be be", "class b has 1 sequence among the rows marked train"),
+        ("at " * 6 + "bt bt bt ce ce dv", "class c has no row marked train"),
+    ],
+)
+def test_rows_to_learn_from_are_what_counts(tmp_path: Path, rows: str, reason: str) -> None:
+    splits = {"t": "train", "e": "test", "v": "valid"}
+    written_rows = "".join(f"ACGTACGT,{r[0]},{splits[r[1]]}\n" for r in rows.split())
+    path = written(tmp_path, "sequence,label,split\n" + written_rows)
+    assert len(read_labelled(path)) == len(rows.split())
     assert reason in refused(path, require_classes=True)
 
 

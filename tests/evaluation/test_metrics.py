@@ -12,6 +12,7 @@ from genomic_ulmfit.evaluation.metrics import (
     bootstrap_mean,
     evaluate_predictions,
     mean_interval,
+    mean_score,
     paired_bootstrap_difference,
     paired_difference,
     weighted_scores,
@@ -216,6 +217,14 @@ def test_predictions_that_do_not_fit_together(labels, probabilities, message):
 def test_class_names_of_another_number():
     with pytest.raises(InputError, match="class_names: got 3"):
         evaluate_predictions([0], [[0.5, 0.5]], ["a", "b", "c"])
+
+
+def test_the_interval_of_a_score_stays_in_its_range() -> None:
+    assert mean_score([0.9, 1.0], "accuracy") == pytest.approx((0.95, 0.315, 1.0), abs=1e-3)
+    assert mean_score([0.0, 0.1], "accuracy")[1] == 0.0
+    assert mean_score([0.0, 0.1], "mcc")[1] == pytest.approx(-0.585, abs=1e-3)
+    assert mean_score([-0.9, -0.5], "mcc")[1] == -1.0
+    assert mean_score([0.8], "auroc") == (0.8, None, None)
 
 
 def test_mean_interval_is_students():

@@ -27,7 +27,7 @@ from genomic_ulmfit.models.config import EncoderConfig
 from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.models.store import load_language_model
 from genomic_ulmfit.training import journal, pretraining
-from genomic_ulmfit.training.checkpoints import CHECKPOINT, Checkpoints
+from genomic_ulmfit.training.checkpoints import CHECKPOINT, Checkpoints, precision_to_resume
 from genomic_ulmfit.training.journal import validation_steps
 from genomic_ulmfit.training.language_model_task import LanguageModelTask
 from genomic_ulmfit.training.logs import TableLogger
@@ -480,6 +480,12 @@ def test_another_run_is_not_resumed(
     with pytest.raises(InputError, match=r"--resume: .*is of a run with other settings"):
         run(corpus, interrupted, resume=True, **change)
     assert (interrupted / CHECKPOINT).read_bytes() == before
+
+
+def test_a_run_goes_on_in_its_own_precision(corpus: Corpus, interrupted: Path) -> None:
+    assert precision_to_resume(interrupted / CHECKPOINT) == "fp32"
+    with pytest.raises(InputError, match="is of a run in fp32, and this is one in bf16"):
+        run(corpus, interrupted, resume=True, precision="bf16")
 
 
 def test_other_text_is_not_resumed_on(interrupted: Path) -> None:

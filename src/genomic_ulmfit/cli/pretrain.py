@@ -31,7 +31,8 @@ def pretrain(
     preset: Annotated[
         str,
         typer.Option(
-            help="tiny (tests, seconds), small (two CPU cores, minutes) or paper (GPU, hours)."
+            help="tiny (tests, seconds), small (two CPU cores, minutes) or paper (GPU, hours): "
+            "size and recipe; with --from the recipe alone."
         ),
     ] = "small",
     epochs: Annotated[
@@ -67,7 +68,8 @@ def pretrain(
         bool, typer.Option("--resume", help="Continue an interrupted run in --out.")
     ] = False,
     precision: Annotated[
-        str | None, typer.Option(help="bf16 or fp32.", show_default="probed")
+        str | None,
+        typer.Option(help="bf16 or fp32.", show_default="probed, or that of the run to resume"),
     ] = None,
     devices: Annotated[
         int | None,
@@ -143,6 +145,13 @@ def pretrain(
     if not first:
         return
     console = plain_console(tables=True)
+    if any(genome["simulated"] for genome in result.training["genomes"]):
+        console.print(
+            "SIMULATED GENOMES: some of this text is made up; the model has learnt little about "
+            "real DNA from it.",
+            style="bold yellow",
+            soft_wrap=True,
+        )
     console.print(_models(result))
     if len(result.report.genomes) + len(result.report.excluded) > 1:
         console.print(_genomes(result))

@@ -100,15 +100,16 @@ def promoters(
     Writes a CSV with the columns id, sequence, label, contig,
     contig_length, start, end (0-based, half-open), strand, gene, framing,
     anchor (bases from a window's first to the start codon or TSS), before
-    and after (with --context), split (train, valid or test) and cluster.
-    Prints how many sequences of each class are in each split, and how many
-    held-out ones share a 15-mer (either strand) or a position with train:
-    none under the protocol strict, which puts whole homology clusters to
-    one side; many under the protocol seed, printed for comparison, which
-    draws test and validation from a maximal independent set and leaves
-    their homologues in train. The seed's protocol is for windows at gene
-    starts. Of many long windows nearly all share some 15-mer with another,
-    and nothing can be held out; with --protocol none nothing is.
+    and after (with --context), split (train, valid or test) and, unless
+    the protocol is none, cluster. Prints how many sequences of each class
+    are in each split, and how many held-out ones share a 15-mer (either
+    strand) or a position with train: none under the protocol strict, which
+    puts whole homology clusters to one side; many under the protocol seed,
+    printed for comparison, which draws test and validation from a maximal
+    independent set and leaves their homologues in train. The seed's
+    protocol is for windows at gene starts. Of many long windows nearly all
+    share some 15-mer with another, and nothing can be held out; with
+    --protocol none nothing is.
     """
     from genomic_ulmfit.console import plain_console
     from genomic_ulmfit.data.promoters import FRAMINGS, promoter_table, tss_table

@@ -59,9 +59,11 @@ def train(
 
     What is trained depends on the number of labels: a linear probe of the
     frozen language model from few, and from 1,500 on also a small network on
-    top of it and one over bases alone, their logits averaged. --head position
-    fine-tunes the language model itself, which takes several times as long
-    and gained nothing where we measured it.
+    top of it and one over bases alone, their logits averaged. Sequences of
+    several lengths have no positions to weigh: for them the language model is
+    fine-tuned with a head that pools, whatever the number of labels. --head
+    position fine-tunes it for sequences of one length, too, which takes several
+    times as long and gained nothing where we measured it.
 
     With a split column, rows marked train are learnt from, rows marked
     valid are watched, rows marked test are left for `genomic-ulmfit

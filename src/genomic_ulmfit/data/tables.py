@@ -46,7 +46,8 @@ def read_labelled(
         Shortest sequence allowed, in bases; the tokenizer's k.
     require_classes : bool
         Also require what training needs: at least 2 classes, `MIN_CLASS_SIZE` (2) sequences of
-        each, and `MIN_ROWS` (8) rows.
+        each, and `MIN_ROWS` (8) rows. With a split column these are of rows marked train, and no
+        other row may have a class that those have not.
 
     Returns
     -------
@@ -211,19 +212,29 @@ def _check_splits(path: Path, table: pd.DataFrame) -> None:
 
 
 def _check_classes(path: Path, table: pd.DataFrame) -> None:
-    sizes = table["label"].value_counts()
+    learnt, rows = table, "rows"
+    if "split" in table:
+        learnt, rows = table[table["split"] == "train"], "rows marked train"
+    sizes = learnt["label"].value_counts()
     found = ", ".join(f"{label} ({count:,})" for label, count in sizes.head(10).items())
     if len(sizes) < 2:
         raise InputError(
-            f"{path}: label: one class only, {found}. A classifier needs sequences of at least "
-            "two classes."
+            f"{path}: label: {'one class only, ' + found if found else f'no {rows}'}. A "
+            f"classifier needs {rows} of at least two classes."
         )
-    if len(table) < MIN_ROWS:
+    if len(learnt) < MIN_ROWS:
         raise InputError(
-            f"{path}: {len(table)} rows are too few to train on; at least {MIN_ROWS} are needed."
+            f"{path}: {len(learnt)} {rows} are too few to train on; at least {MIN_ROWS} are needed."
         )
     if sizes.min() < MIN_CLASS_SIZE:
         raise InputError(
-            f"{path}: label: class {sizes.idxmin()} has {sizes.min()} sequence; at least "
-            f"{MIN_CLASS_SIZE} of each class are needed. Classes found: {found}."
+            f"{path}: label: class {sizes.idxmin()} has {sizes.min()} sequence among the {rows}; "
+            f"at least {MIN_CLASS_SIZE} of each class are needed. Classes found: {found}."
+        )
+    unknown = table.loc[~table["label"].isin(sizes.index), "label"]
+    if len(unknown):
+        raise InputError(
+            f"{path}: label: class {unknown.iloc[0]} has no row marked train, so no model can know "
+            f"it. Mark some of its {(unknown == unknown.iloc[0]).sum():,} rows train, or remove "
+            "them."
         )

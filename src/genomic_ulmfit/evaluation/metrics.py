@@ -288,6 +288,28 @@ def mean_interval(values: Sequence[float | None]) -> Estimate:
     return Estimate(mean, mean - reach, mean + reach)
 
 
+def mean_score(values: Sequence[float | None], metric: str) -> Estimate:
+    """Return `mean_interval` of one metric's values, cut to the range that it can take.
+
+    Student's t knows no bounds: near a perfect score it would promise an accuracy above 1.
+
+    Parameters
+    ----------
+    values : sequence of float
+    metric : str
+        One of `METRICS` other than ``brier``.
+
+    Returns
+    -------
+    Estimate
+    """
+    mean, low, high = mean_interval(values)
+    floor = -1.0 if metric == "mcc" else 0.0
+    return Estimate(
+        mean, None if low is None else max(low, floor), None if high is None else min(high, 1.0)
+    )
+
+
 def paired_difference(a: Sequence[float | None], b: Sequence[float | None]) -> Estimate:
     """Return the mean of a - b over seeds and its paired Student's t 95 % interval.
 

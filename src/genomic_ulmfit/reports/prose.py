@@ -23,7 +23,7 @@ from genomic_ulmfit.reports.results import Comparison, StudyResults, Summary
 QUESTION = (
     "A language model reads whole genomes without any labels; a classifier then starts from what "
     "it learned. Does that help to tell the sequence around the start of a gene, where its "
-    "promoter lies, from sequence inside genes, compared with the same network without "
+    "promoter lies, from sequence inside genes, compared with a network of the same size without "
     "pretraining and with simple baselines?"
 )
 
@@ -67,7 +67,8 @@ def _score_sentence(results: StudyResults, scored: dict[str, Summary], subject: 
     naive = "naive_seed_head" if subject.endswith("_seed_head") else "naive"
     if naive in scored and naive != subject:
         rivals.append(
-            f"{estimate(scored[naive]['accuracy'])} for the same network without pretraining"
+            f"{estimate(scored[naive]['accuracy'])} for a network of the same size "
+            "without pretraining"
         )
     if subject == "ensemble" and "e_coli" in scored:
         rivals.append(

@@ -13,7 +13,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from genomic_ulmfit.evaluation.metrics import mean_interval
+from genomic_ulmfit.evaluation.metrics import mean_score
 
 Metric = Literal["accuracy", "precision", "recall", "specificity", "mcc", "auroc", "auprc"]
 METRICS: tuple[Metric, ...] = (
@@ -248,14 +248,8 @@ def _summarise_one(rows: Sequence[Row]) -> Summary:
 
 
 def _estimate(rows: Sequence[Row], metric: Metric) -> Estimate:
-    mean, low, high = mean_interval([json_ready(row[metric]) for row in rows])
-    floor = -1.0 if metric == "mcc" else 0.0
-    # Student's t knows no bounds: near a perfect score it would promise an accuracy above 1.
-    return {
-        "mean": mean,
-        "low": None if low is None else max(low, floor),
-        "high": None if high is None else min(high, 1.0),
-    }
+    mean, low, high = mean_score([json_ready(row[metric]) for row in rows], metric)
+    return {"mean": mean, "low": low, "high": high}
 
 
 def json_ready(value: Any) -> Any:

@@ -36,7 +36,7 @@ def choose_encoders(
 ) -> Encoders:
     """Choose the language models of a study, without training any.
 
-    All networks of a study have one size, so that pretraining is all that tells them apart: a
+    All networks of a study have one size, so that size is nothing that tells them apart: a
     shipped encoder of another size than the preset's is not used.
 
     Parameters

@@ -111,6 +111,40 @@ def checkpoint_to_resume(path: Path, settings: dict[str, Any]) -> int:
     InputError
         If there is nothing to resume, or it was another run.
     """
+    found, steps = _settings_and_steps(path)
+    differing = [name for name, value in settings.items() if found.get(name) != value]
+    if differing == ["processes"]:
+        raise InputError(
+            f"--resume: {path} is of a run of {found.get('processes', 1)} processes, and this is "
+            f"one of {settings['processes']}. Use the same --devices and --nodes."
+        )
+    if differing == ["precision"]:
+        raise InputError(
+            f"--resume: {path} is of a run in {found.get('precision')}, and this is one in "
+            f"{settings['precision']}. Leave --precision out to go on as it began."
+        )
+    if differing:
+        raise InputError(
+            f"--resume: {path} is of a run with other settings: {', '.join(differing)}. "
+            "Repeat the command that was interrupted, or start without --resume."
+        )
+    return steps
+
+
+def precision_to_resume(path: Path) -> str | None:
+    """Return the precision of the run that `path` is a checkpoint of, if it says.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to resume.
+    """
+    settings, _ = _settings_and_steps(path)
+    precision: str | None = settings.get("precision")
+    return precision
+
+
+def _settings_and_steps(path: Path) -> tuple[dict[str, Any], int]:
     if not path.is_file():
         raise InputError(
             f"--resume: no checkpoint in {path.parent}. Start without --resume, or name "
@@ -124,15 +158,4 @@ def checkpoint_to_resume(path: Path, settings: dict[str, Any]) -> int:
             f"--resume: {path} is damaged or no checkpoint of a language model. Remove it "
             "and start without --resume."
         ) from None
-    differing = [name for name, value in settings.items() if found.get(name) != value]
-    if differing == ["processes"]:
-        raise InputError(
-            f"--resume: {path} is of a run of {found.get('processes', 1)} processes, and this is "
-            f"one of {settings['processes']}. Use the same --devices and --nodes."
-        )
-    if differing:
-        raise InputError(
-            f"--resume: {path} is of a run with other settings: {', '.join(differing)}. "
-            "Repeat the command that was interrupted, or start without --resume."
-        )
-    return steps
+    return found, steps

@@ -258,11 +258,6 @@ def train_classifier(
     start, architecture = load_start(folder, preset)
     table = read_labelled(table_path, min_length=architecture.tokenizer.k, require_classes=True)
     train = table[table["split"] == "train"] if "split" in table else table
-    if train["label"].nunique() < 2:
-        raise InputError(
-            f"{table_path}: the rows marked split=train hold fewer than two classes; a "
-            "classifier needs sequences of at least two."
-        )
     # Of what was read, whatever becomes of the files while this trains.
     table_facts = {"file": Path(table_path).name, "sha256": file_sha256(table_path)}
     encoder_sha256 = None if folder is None else read_config(folder)["sha256"]

@@ -27,7 +27,8 @@ def language_model_card(result: PretrainingResult) -> str:
     order, markov = result.best_markov
     recipe = "\n".join(f"- {name}: {value}" for name, value in training["recipe"].items())
     start = training["start_from"]
-    return f"""# Language model of DNA (AWD-LSTM, preset `{training["preset"]}`)
+    size = f"the size of {start}" if start else f"preset `{training['preset']}`"
+    return f"""# Language model of DNA (AWD-LSTM, {size})
 
 ## Use and limits
 A starting point for classifiers of DNA from the same or related organisms. It has read whole
@@ -45,6 +46,7 @@ Loss {report.loss:.4f} nats per token, accuracy {report.accuracy:.4f}, perplexit
 {report.perplexity:.3f}, measured with the weights of this folder. Genome by genome: below.
 
 ## Recipe
+- that of preset: {training["preset"]}
 {recipe}
 - seed: {training["seed"]}
 - precision: {training["precision"]}; processes: {training["processes"]}

@@ -151,6 +151,7 @@ def pretrain(
         "start_from": None if start_from is None else _weights_sha256(start_from),
         "text": corpus.sha256,
         "processes": devices * nodes,
+        "precision": precision,
     }
     path = folder / CHECKPOINT
     steps_done = checkpoint_to_resume(path, settings) if resume else 0

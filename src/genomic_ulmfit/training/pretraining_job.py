@@ -25,7 +25,7 @@ from genomic_ulmfit.models.markov import MarkovModel
 from genomic_ulmfit.models.precision import best_precision
 from genomic_ulmfit.models.pretrained import encoder_folder
 from genomic_ulmfit.models.store import load_language_model, save_language_model
-from genomic_ulmfit.training.checkpoints import CHECKPOINT
+from genomic_ulmfit.training.checkpoints import CHECKPOINT, precision_to_resume
 from genomic_ulmfit.training.held_out import INFORMED_RANDOM as INFORMED_RANDOM
 from genomic_ulmfit.training.held_out import regions_of
 from genomic_ulmfit.training.model_card import language_model_card
@@ -102,7 +102,7 @@ def pretrain_genomes(
     resume : bool
         Continue an interrupted run in `out`.
     precision : {"bf16", "fp32"}, optional
-        Probed if not given.
+        That of the run that is resumed, or probed, if not given.
     devices, nodes : int, optional
         As `pretrain` takes them.
     command : str, optional
@@ -150,6 +150,8 @@ def pretrain_genomes(
             corpus = corpus.without_genomes(hold_out)
         except InputError as error:
             raise InputError(f"--hold-out: {error}") from None
+    if precision is None:
+        precision = precision_to_resume(out / CHECKPOINT) if resume else None
     precision = precision or best_precision()
     model, report = pretrain(
         corpus,
