@@ -11,8 +11,9 @@ strands (`genomic-ulmfit data promoters --framing tss --negatives background --c
 the same windows, their calls 50 bases apart like ours: random places, the start of each gene by
 the room before it, a matrix of the -35 and -10 boxes, and logistic regression on one-hot bases.
 
-Data: genomes/NC_000913.3.gbk.gz and external/NC_000913.3_tss.bed in $GENOMIC_ULMFIT_DATA (default
-../shared), or a simulated genome, a fifth of whose TSS are test.
+Data: --genome and --tss, genomes/NC_000913.3.gbk.gz and external/NC_000913.3_tss.bed in
+$GENOMIC_ULMFIT_DATA (default ../shared) if not given; or a simulated genome, a fifth of whose TSS
+are test.
 """
 
 from __future__ import annotations
@@ -71,6 +72,19 @@ def main() -> None:
         "and --downstream; nothing is trained here then",
     )
     parser.add_argument("--preset", default="small", help="size where the encoder is none")
+    data = Path(os.environ.get("GENOMIC_ULMFIT_DATA", "../shared"))
+    parser.add_argument(
+        "--genome",
+        type=Path,
+        default=data / "genomes" / "NC_000913.3.gbk.gz",
+        help="annotated genome of one contig",
+    )
+    parser.add_argument(
+        "--tss",
+        type=Path,
+        default=data / "external" / "NC_000913.3_tss.bed",
+        help="BED of TSS of that genome, each named train or test",
+    )
     parser.add_argument("--simulated", type=int, metavar="GENES", help="make up a genome instead")
     parser.add_argument("--upstream", type=int, default=60, help="bases before the TSS")
     parser.add_argument("--downstream", type=int, default=21, help="bases from the TSS on")
@@ -130,9 +144,7 @@ def load(arguments: argparse.Namespace) -> tuple[Genome, list[Site]]:
             Site(contig.name, position, strand, name="test" if held_out else "train")
             for (position, strand), held_out in zip(contig.tss, test, strict=True)
         ]
-    data = Path(os.environ.get("GENOMIC_ULMFIT_DATA", "../shared"))
-    genome = read_genome(data / "genomes" / "NC_000913.3.gbk.gz")
-    return genome, read_truth(data / "external" / "NC_000913.3_tss.bed")
+    return read_genome(arguments.genome), read_truth(arguments.tss)
 
 
 def training_table(

@@ -20,10 +20,14 @@ from genomic_ulmfit.data.splits import (
     TEST_SHARE,
     VALID_SHARE,
     HeldOut,
+    Leakage,
     leakage,
     split_seed,
     split_strict,
+    with_context,
 )
+from genomic_ulmfit.dna.alphabet import decode
+from genomic_ulmfit.dna.genome import Contig, Gene, Genome
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
 
@@ -353,3 +357,25 @@ def test_seed_on_e_coli_leaks_as_brute_force_says(e_coli: pd.DataFrame) -> None:
     found = leakage(result)
     assert [found.test, found.valid] == brute_force(result, "test", "valid")
     assert found.test.share > 0.05
+
+
+@pytest.mark.parametrize("circular", [True, False])
+def test_what_context_shares(circular: bool) -> None:
+    rng = np.random.default_rng(0)
+    codes = rng.integers(4, size=12_000).astype(np.uint8)
+    genes = tuple(
+        Gene(f"g{start}", start, start + 300, 1 if start % 700 else -1)
+        for start in range(60, 11_500, 350)
+    )
+    genome = Genome("made up", (Contig("c", codes, circular, genes),))
+    table = split_strict(promoter_table(genome, 100, 50, context=96))
+    assert leakage(table).total == 0
+    wide = with_context(table)
+    twice = np.concatenate([codes, codes])
+    for row in wide.itertuples():
+        assert 0 <= row.start < len(codes)
+        there = decode(twice[row.start : row.end])
+        assert row.sequence == (there if row.strand == "+" else reverse_complement(there))
+    test, valid = brute_force(wide, "test", "valid")
+    assert test.leaking > 0
+    assert leakage(wide) == Leakage(test, valid)

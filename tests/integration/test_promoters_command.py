@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from genomic_ulmfit.data.splits import leakage
+from genomic_ulmfit.data.splits import leakage, with_context
 from genomic_ulmfit.data.tables import read_labelled
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.dna.simulate import simulate_genome, write_genbank
@@ -166,6 +166,19 @@ def test_nothing_is_held_out_where_a_scan_is_to_be_scored(genbank: Path, tmp_pat
     assert set(table["sequence"].str.len()) == {200}
     assert (table["label"] == 1).sum() == 3
     assert "share a 15-mer" not in result.stdout
+
+
+def test_says_what_context_shares(genbank: Path, tmp_path: Path) -> None:
+    out = tmp_path / "wide.csv"
+    result = run(genbank, "--out", out, "--context", "256")
+    assert result.returncode == 0, result.stderr
+    table = read_labelled(out)
+    assert leakage(table).total == 0
+    shared = leakage(with_context(table)).test
+    assert shared.leaking > 0
+    (line,) = [line for line in result.stdout.splitlines() if "with context" in line]
+    assert f"{shared.leaking} ({shared.share:.1%})" in line
+    assert "keeps windows apart, not their context" in " ".join(result.stderr.split())
 
 
 def test_options_that_do_not_go_together(genbank: Path, tmp_path: Path) -> None:

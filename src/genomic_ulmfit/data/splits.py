@@ -284,6 +284,27 @@ def split_seed(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     return result
 
 
+def with_context(table: pd.DataFrame) -> pd.DataFrame:
+    """Return windows as wide as a model with context reads them, for `leakage`.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With columns before and after, as from `genomic_ulmfit.data.promoters.promoter_table`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With sequences and coordinates of window and context together.
+    """
+    context = table["before"].str.len()
+    wide = table["before"] + table["sequence"] + table["after"]
+    start = (table["start"] - context) % table["contig_length"]
+    # On a circle that is shorter than window and context, they are all of it.
+    length = np.minimum(wide.str.len(), table["contig_length"])
+    return table.assign(sequence=wide, start=start, end=start + length)
+
+
 def _has_coordinates(table: pd.DataFrame) -> bool:
     return {"contig", "contig_length", "start", "end"} <= set(table.columns)
 
