@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -275,7 +276,7 @@ def test_more_sequences_than_fit_together_are_fitted_in_parts(
     assert predict_probabilities(computed, codes, precision="fp32") == pytest.approx(
         found, abs=2e-3
     )
-    parts = few_labels._parts(targets, 0)
+    parts = few_labels._parts(targets, few_labels.MOST_FOR_FIT, 0)
     assert sorted(np.concatenate(parts)) == list(range(200))
     heads = [
         fit_head(
@@ -296,17 +297,36 @@ def test_more_sequences_than_fit_together_are_fitted_in_parts(
 
 
 @pytest.mark.parametrize("n_rare", [1, 2, 7])
-def test_every_part_has_its_share_of_every_class(
-    monkeypatch: pytest.MonkeyPatch, n_rare: int
-) -> None:
-    monkeypatch.setattr(few_labels, "MOST_FOR_FIT", 50)
+def test_every_part_has_its_share_of_every_class(n_rare: int) -> None:
     targets = np.zeros(230, np.intp)
     targets[:n_rare] = 1
-    parts = few_labels._parts(targets, 3)
+    parts = few_labels._parts(targets, 50, 3)
     assert len(parts) == 5
     assert {len(part) for part in parts} <= set(range(45, 55))
     assert set(np.concatenate(parts)) == set(range(230))
     assert all(targets[part].any() for part in parts)
+
+
+def test_long_sequences_are_fitted_in_more_parts(
+    encoder: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes, targets = windows(200)
+    options: dict[str, Any] = {"encoder": encoder, "precision": "fp32"}
+    whole = fit_probe(codes, targets, config(), ProbeRecipe(4.0), **options)
+    values = SMALL.tokenizer.n_tokens(LENGTH) * SMALL.embedding
+    monkeypatch.setattr(few_labels, "MOST_STATES", 70 * values)
+    sizes: list[int] = []
+    fit_part = few_labels._fit_part
+
+    def noted(codes: list[Codes], *rest: Any, **more: Any) -> ProbeHead:
+        sizes.append(len(codes))
+        return fit_part(codes, *rest, **more)
+
+    monkeypatch.setattr(few_labels, "_fit_part", noted)
+    parts = fit_probe(codes, targets, config(), ProbeRecipe(4.0), **options)
+    assert sizes == [66, 67, 67] or sorted(sizes) == [66, 66, 68]
+    found = [predict_probabilities(one, codes, precision="fp32")[:, 1] for one in (whole, parts)]
+    assert np.corrcoef(*found)[0, 1] > 0.9
 
 
 def test_a_probe_is_a_model_folder(encoder: LanguageModel, tmp_path: Path) -> None:

@@ -58,6 +58,13 @@ MOST_FOR_FIT = 3000
 """Sequences that are fitted together: kernels grow with the square of their number. More are
 fitted in parts, whose mean knows nearly as much as one fit of all and takes linear time."""
 
+MOST_STATES = 1 << 28
+"""Values of hidden states that are fitted together: 1.6 GB in both precisions. Long sequences are
+fitted in more parts, rather than not at all."""
+
+FEWEST_FOR_FIT = 50
+"""Sequences of a part, however long."""
+
 MOST_FOR_CALIBRATION = 500
 """Sequences of each part that the mean is calibrated on."""
 
@@ -187,7 +194,10 @@ def fit_probe(
     InputError
         If there are fewer than two classes.
     """
-    parts = _parts(targets, seed)
+    tokens = config.encoder.tokenizer.n_tokens(len(codes[0]) - 2 * config.context)
+    per_row = tokens * config.encoder.embedding * config.readings.count
+    together = min(MOST_FOR_FIT, max(FEWEST_FOR_FIT, MOST_STATES // per_row))
+    n_parts = -(-len(codes) // together)
 
     def states_of(part: npt.NDArray[np.intp]) -> States:
         if states is not None:
@@ -199,7 +209,7 @@ def fit_probe(
             readings=config.readings,
             precision=precision,
             # With one part, reading it is what takes time.
-            progress=progress and len(parts) == 1,
+            progress=progress and n_parts == 1,
         )
 
     model = Classifier(config)
@@ -211,8 +221,9 @@ def fit_probe(
         recipe,
         states_of,
         frames=config.frames,
+        together=together,
         seed=seed,
-        progress=progress and len(parts) > 1,
+        progress=progress and n_parts > 1,
     )
     return model.eval()
 
@@ -225,6 +236,7 @@ def fit_head(
     states_of: Callable[[npt.NDArray[np.intp]], States] | None = None,
     *,
     frames: bool = False,
+    together: int | None = None,
     seed: int = 0,
     progress: bool = False,
 ) -> ProbeHead:
@@ -242,6 +254,8 @@ def fit_head(
         Without it the head reads bases only and takes no hidden states.
     frames : bool
         Whether to score open reading frames, too.
+    together : int, optional
+        Sequences that are fitted together, at most; `MOST_FOR_FIT` if not given.
     seed : int
         As in `fit_probe`.
     progress : bool
@@ -259,7 +273,7 @@ def fit_head(
     if len(np.unique(targets)) < 2:
         raise InputError("labels: all sequences are of one class; a probe needs at least two.")
     fitted = []
-    parts = _parts(targets, seed)
+    parts = _parts(targets, together or MOST_FOR_FIT, seed)
     for part in bar(parts, "Linear probe", len(parts), progress):
         chosen = [codes[i] for i in part]
         read = np.zeros((len(part), 0, 1), np.float16) if states_of is None else states_of(part)
@@ -269,12 +283,12 @@ def fit_head(
     return fitted[0].head if len(fitted) == 1 else _mean_head(fitted)
 
 
-def _parts(targets: npt.NDArray[np.intp], seed: int) -> list[npt.NDArray[np.intp]]:
-    """Divide rows into parts of `MOST_FOR_FIT` at most, each with its share of every class.
+def _parts(targets: npt.NDArray[np.intp], most: int, seed: int) -> list[npt.NDArray[np.intp]]:
+    """Divide rows into parts of `most` at most, each with its share of every class.
 
     Classes with fewer rows than there are parts are in every part.
     """
-    n_parts = -(-len(targets) // MOST_FOR_FIT)
+    n_parts = -(-len(targets) // most)
     if n_parts == 1:
         return [np.arange(len(targets))]
     rng = np.random.default_rng(seed)
