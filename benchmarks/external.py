@@ -3,7 +3,7 @@
     python benchmarks/external.py ../shared/external --out external
 
 DIR holds CSV files with the columns sequence, label and split (train, test). Nothing is tuned for
-any of them. Prints a table and writes external.json; an interrupted run goes on where it stopped.
+any of them. The row "bases" is the same recipe without an encoder. Prints a table and writes external.json; an interrupted run goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ def main() -> int:
         notes.print("Stopped. The same command continues where it stopped.")
         return 130
     shown = Table("data set", "model", title=f"encoder: {results['encoder']['name']}")
-    for column in ("AUROC", "95 % interval", "MCC", "accuracy", "seconds"):
+    for column in (*("AUROC", "95 % interval", "no shared 15-mer", "MCC", "accuracy", "seconds"),):
         shown.add_column(column, justify="right")
     for dataset in results["datasets"]:
         for place, (model, scores) in enumerate(dataset["models"].items()):
-            auroc = scores["auroc"]
+            auroc, alone = scores["auroc"], scores["auroc_unshared"]["value"]
             shown.add_row(
                 f"{dataset['name']} ({dataset['n_train']:,} + {dataset['n_test']:,})"
                 if place == 0
@@ -57,20 +57,27 @@ def main() -> int:
                 model,
                 f"{auroc['value']:.3f}",
                 f"[{auroc['low']:.3f}, {auroc['high']:.3f}]",
+                "–" if alone is None else f"{alone:.3f}",
                 f"{scores['mcc']['value']:.3f}",
                 f"{scores['accuracy']['value']:.3f}",
                 f"{sum(scores['seconds'].values()):.0f}",
             )
-        gain = dataset["auroc_gain_over_best_baseline"]
-        shown.add_row(
-            "",
-            f"encoder against {dataset['best_baseline']}",
-            f"{gain['value']:+.3f}",
-            f"[{gain['low']:+.3f}, {gain['high']:+.3f}]",
-            *[""] * 3,
-            end_section=True,
+        shown.add_section()
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(shown)
+    for dataset in results["datasets"]:
+        gains = {dataset["best_baseline"]: dataset["auroc_gain_over_best_baseline"]}
+        if dataset["auroc_gain_over_bases"]:
+            gains["bases"] = dataset["auroc_gain_over_bases"]
+        listed = ", ".join(
+            f"over {other} {gain['value']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
+            for other, gain in gains.items()
         )
-    Console(highlight=False).print(shown)
+        shared = dataset["test_sharing_15mer_with_train"]
+        console.print(
+            f"{dataset['name']}: AUROC of the encoder's row {listed}; {shared:,} of "
+            f"{dataset['n_test']:,} test rows share a 15-mer with a training row."
+        )
     return 0
 
 

@@ -19,7 +19,7 @@ from genomic_ulmfit.evaluation.metrics import weighted_scores
 from genomic_ulmfit.studies.external import external, read_datasets
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-MODELS = ["encoder", "onehot_lr", "kmer_lr", "cnn"]
+MODELS = ["encoder", "bases", "onehot_lr", "kmer_lr", "cnn"]
 
 
 def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -70,8 +70,16 @@ def test_every_model_on_every_species(finished: tuple[Path, str], tables: Path) 
             )
             for metric in ("auroc", "mcc", "accuracy"):
                 assert scores[metric]["value"] == pytest.approx(expected[metric][0])
-        best = max(MODELS[1:], key=lambda model: one["models"][model]["auroc"]["value"])
+            # None of these rows shares a word with train.
+            assert scores["auroc_unshared"] == scores["auroc"]
+        best = max(MODELS[2:], key=lambda model: one["models"][model]["auroc"]["value"])
         assert one["best_baseline"] == best
+        gain = one["auroc_gain_over_bases"]
+        assert gain["low"] <= gain["value"] <= gain["high"]
+        difference = [one["models"][model]["auroc"]["value"] for model in ("encoder", "bases")]
+        assert gain["value"] == pytest.approx(difference[0] - difference[1])
+        assert f", over bases {gain['value']:+.3f} [" in shown
+        assert f"0 of {one['n_test']} test rows share a 15-mer" in shown
 
 
 def _once(labels: Any) -> Any:
@@ -120,7 +128,7 @@ def test_tables_of_several_lengths_and_of_names_alike(
     assert [one.name for one in read_datasets(folder)] == ["B.cereus", "B.subtilis"]
     cereus, subtilis = (one.models for one in read_datasets(folder))
     assert subtilis == MODELS
-    assert cereus == [name for name in MODELS if name != "onehot_lr"]
+    assert cereus == ["encoder", "kmer_lr", "cnn"]
     (folder / "B.cereus.csv").rename(folder / "B.subtilis.csv.gz")
     with pytest.raises(InputError, match=r"two tables called B\.subtilis"):
         read_datasets(folder)
@@ -141,3 +149,17 @@ def test_unusable_folders(tmp_path: Path, encoder_folder: Path) -> None:
     (tmp_path / "a.csv").write_text("id,sequence,label,split\n" + "".join(lines))
     with pytest.raises(InputError, match="marked test"):
         read_datasets(tmp_path)
+
+
+def test_rows_that_share_words_with_train(tables: Path, tmp_path: Path) -> None:
+    table = pd.read_csv(tables / "first.csv")
+    place = {split: table.index[table["split"] == split] for split in ("train", "test")}
+    # One test row holds fifteen bases of a training row, another their reverse complement.
+    word = table["sequence"][place["train"][3]][20:35]
+    turned = word[::-1].translate(str.maketrans("ACGT", "TGCA"))
+    for row, inside in ((2, word), (5, turned)):
+        old = table.loc[place["test"][row], "sequence"]
+        table.loc[place["test"][row], "sequence"] = old[:40] + inside + old[55:]
+    table.to_csv(tmp_path / "first.csv", index=False)
+    (dataset,) = read_datasets(tmp_path)
+    assert dataset.shared.nonzero()[0].tolist() == [2, 5]

@@ -96,11 +96,7 @@ def leakage(table: pd.DataFrame) -> Leakage:
     """
     split = table["split"].to_numpy()
     in_train = split == TRAIN
-
-    words, owners = kmer_index(table["sequence"])
-    known = np.isin(words, words[in_train[owners]])
-    homologous = np.zeros(len(table), dtype=bool)
-    homologous[owners[known]] = True
+    homologous = shares_word_with_train(table)
 
     overlapping = np.zeros(len(table), dtype=bool)
     if _has_coordinates(table):
@@ -124,6 +120,27 @@ def leakage(table: pd.DataFrame) -> Leakage:
         )
 
     return Leakage(test=held_out(TEST), valid=held_out(VALID))
+
+
+def shares_word_with_train(table: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Tell for each row of a table with a split whether a training row has a 15-mer of it.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With columns sequence and split.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (len(table),)
+        Words count on either strand.
+    """
+    in_train = table["split"].to_numpy() == TRAIN
+    words, owners = kmer_index(table["sequence"])
+    known = np.isin(words, words[in_train[owners]])
+    found = np.zeros(len(table), dtype=bool)
+    found[owners[known]] = True
+    return found
 
 
 def split_strict(

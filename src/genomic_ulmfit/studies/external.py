@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from genomic_ulmfit.data.splits import leakage
+from genomic_ulmfit.data.splits import TEST, TRAIN, shares_word_with_train
 from genomic_ulmfit.data.tables import read_labelled
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.evaluation.baselines import BASELINES, ONE_LENGTH
@@ -31,7 +31,7 @@ from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.pretrained import PretrainedEncoder, read_encoder
 from genomic_ulmfit.models.store import load_language_model
 from genomic_ulmfit.studies.settings import settle
-from genomic_ulmfit.training.by_labels import train_by_labels
+from genomic_ulmfit.training.by_labels import train_by_labels, train_without_encoder
 from genomic_ulmfit.training.finetuning_job import classifier_config, encode_all, targets_of
 
 METRICS = ("auroc", "mcc", "accuracy")
@@ -39,6 +39,9 @@ SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 
 ENCODER = "encoder"
 """The row of the pretrained encoder."""
+
+BASES = "bases"
+"""The row of the same recipe without it."""
 
 Probabilities = npt.NDArray[np.float64]
 
@@ -54,15 +57,15 @@ class Dataset:
     sha256 : str
     train, test : pandas.DataFrame
         With columns id, sequence and label.
-    homologous : int
-        Test sequences that share a 15-mer with a train sequence, on either strand.
+    shared : numpy.ndarray of bool, shape (len(test),)
+        Which test sequences share a 15-mer with a train sequence, on either strand.
     """
 
     name: str
     sha256: str
     train: pd.DataFrame
     test: pd.DataFrame
-    homologous: int
+    shared: npt.NDArray[np.bool_]
 
     @property
     def length(self) -> int | None:
@@ -72,9 +75,10 @@ class Dataset:
 
     @property
     def models(self) -> list[str]:
-        """The encoder's row, and every baseline that takes such sequences."""
-        several = self.length is None
-        return [ENCODER, *(name for name in BASELINES if not (several and name in ONE_LENGTH))]
+        """The encoder's row, what is left of it without, and baselines that take such sequences."""
+        if self.length is None:
+            return [ENCODER, *(name for name in BASELINES if name not in ONE_LENGTH)]
+        return [ENCODER, BASES, *BASELINES]
 
     @property
     def classes(self) -> list[Any]:
@@ -124,20 +128,17 @@ def read_datasets(folder: str | Path) -> list[Dataset]:
         table = read_labelled(path, min_length=5, require_classes=True)
         if "split" not in table:
             raise InputError(f"{path}: no split column. Mark each row train or test.")
-        train, test = (table[table["split"] == s].reset_index(drop=True) for s in ("train", "test"))
-        unknown = set(test["label"]) - set(train["label"])
-        if train["label"].nunique() < 2 or test.empty or unknown:
-            raise InputError(
-                f"{path}: needs rows of at least two classes marked train, and rows of the same "
-                "classes marked test."
-            )
+        train, test = (table[table["split"] == name] for name in (TRAIN, TEST))
+        if test.empty:
+            raise InputError(f"{path}: no row is marked test. Models are scored on such rows.")
+        shared = shares_word_with_train(table)[test.index]
         datasets.append(
             Dataset(
                 name=name,
                 sha256=file_sha256(path),
-                train=train,
-                test=test,
-                homologous=leakage(table).test.homologous,
+                train=train.reset_index(drop=True),
+                test=test.reset_index(drop=True),
+                shared=shared,
             )
         )
     return datasets
@@ -171,9 +172,10 @@ def external(
     -------
     dict
         As written to ``external.json``: per data set its facts, per model AUROC, MCC and accuracy
-        with bootstrap 95 % intervals over test sequences and seconds, and how much the encoder
-        gains in AUROC over the best baseline. Baselines for sequences of one length are left out
-        where there are several.
+        with bootstrap 95 % intervals over test sequences, AUROC on those that share no 15-mer with
+        a training sequence, and seconds, and how much the encoder gains in AUROC over the best
+        baseline and over the same recipe without an encoder. Models for sequences of one length
+        are left out where there are several.
     """
     bench = Bench.of(folder, out, encoder, seed, progress)
     datasets = []
@@ -183,33 +185,55 @@ def external(
         for model in dataset.models:
             cell = bench.cell(dataset, model, say)
             predicted[model] = np.array(cell["probabilities"][dataset.name])
-            result = evaluate_predictions(
-                dataset.test_targets, predicted[model], [str(c) for c in dataset.classes]
-            )
             scores[model] = {
-                **{name: getattr(result, name)._asdict() for name in METRICS},
+                **_scores(dataset, predicted[model], np.ones(len(dataset.test), dtype=bool)),
+                "auroc_unshared": _scores(dataset, predicted[model], ~dataset.shared)["auroc"],
                 "seconds": cell["seconds"],
             }
-            say(f"{dataset.name}, {model}: AUROC {result.auroc.value:.4f}")
-        best = max(dataset.models[1:], key=lambda model: scores[model]["auroc"]["value"])
-        gain: Estimate = paired_bootstrap_difference(
-            dataset.test_targets, predicted[ENCODER], predicted[best], metric="auroc"
-        )
+            say(f"{dataset.name}, {model}: AUROC {scores[model]['auroc']['value']:.4f}")
+        baselines = [model for model in dataset.models if model in BASELINES]
+        best = max(baselines, key=lambda model: scores[model]["auroc"]["value"])
+
         datasets.append(
             {
                 "name": dataset.name,
                 "sha256": dataset.sha256,
                 "n_train": len(dataset.train),
                 "n_test": len(dataset.test),
-                "test_sharing_15mer_with_train": dataset.homologous,
+                "test_sharing_15mer_with_train": int(dataset.shared.sum()),
                 "models": scores,
                 "best_baseline": best,
-                "auroc_gain_over_best_baseline": gain._asdict(),
+                "auroc_gain_over_best_baseline": _gain(dataset, predicted, best),
+                "auroc_gain_over_bases": _gain(dataset, predicted, BASES)
+                if BASES in scores
+                else None,
             }
         )
     results = {**bench.facts(), "datasets": datasets}
     write_json(Path(out) / "external.json", results)
     return results
+
+
+def _scores(
+    dataset: Dataset, predicted: Probabilities, rows: npt.NDArray[np.bool_]
+) -> dict[str, dict[str, float | None]]:
+    """Score predictions of some test rows; None where one class is all that is there."""
+    targets = dataset.test_targets[rows]
+    if len(np.unique(targets)) < 2:
+        return {name: Estimate(None, None, None)._asdict() for name in METRICS}
+    classes = [str(name) for name in dataset.classes]
+    result = evaluate_predictions(targets, predicted[rows], classes)
+    return {name: getattr(result, name)._asdict() for name in METRICS}
+
+
+def _gain(
+    dataset: Dataset, predicted: dict[str, Probabilities], over: str
+) -> dict[str, float | None]:
+    """Compare AUROC of the encoder's row and another on the same test sequences."""
+    gain = paired_bootstrap_difference(
+        dataset.test_targets, predicted[ENCODER], predicted[over], metric="auroc"
+    )
+    return gain._asdict()
 
 
 @dataclass(eq=False)
@@ -276,6 +300,15 @@ class Bench:
 
             def predict(table: pd.DataFrame) -> Probabilities:
                 return np.asarray(baseline.predict_proba(table["sequence"].tolist()), np.float64)
+        elif model == BASES:
+            classes = np.array(dataset.classes)
+            targets = np.searchsorted(classes, train["label"].to_numpy())
+            bases = train_without_encoder(
+                encode_all(train), targets, len(classes), seed=self.seed, progress=self.progress
+            )
+
+            def predict(table: pd.DataFrame) -> Probabilities:
+                return bases.predict_proba(encode_all(table))
         else:
             encoder = load_language_model(self.encoder.folder)
             codes = encode_all(train)
