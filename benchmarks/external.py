@@ -3,7 +3,8 @@
     python benchmarks/external.py ../shared/external --out external
 
 DIR holds CSV files with the columns sequence, label and split (train, test). Nothing is tuned for
-any of them. The row "bases" is the same recipe without an encoder. Prints a table and writes external.json; an interrupted run goes on where it stopped.
+any of them. The row "bases" is the same recipe without an encoder. Prints a table and writes
+external.json; an interrupted run goes on where it stopped.
 """
 
 from __future__ import annotations
