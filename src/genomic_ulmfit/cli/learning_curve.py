@@ -48,7 +48,7 @@ def learning_curve(
 
     Subsets are balanced and nested: the 20 labelled sequences are among the 50.
     Rows: the network without pretraining, one for each encoder (by the recipe
-    for that many labels), the encoders' probe without an encoder, one-hot and
+    for that many labels), the same recipe without an encoder, one-hot and
     k-mer logistic regression and a small CNN.
 
     Interrupt it when you like: the same command continues where it stopped, and
