@@ -378,3 +378,22 @@ def test_a_configuration_suits_its_sequences() -> None:
     assert targets_of([9, 10, -1], numbers).tolist() == [1, 2, 0]
     with pytest.raises(InputError, match="label: '8' is none of the model's classes: -1, 9, 10"):
         targets_of([9, 8], numbers)
+
+
+@pytest.mark.parametrize(("longest", "steps"), [(LENGTH, 3), (400, 6), (2_000, 12)])
+def test_one_long_sequence_makes_batches_smaller(
+    monkeypatch: pytest.MonkeyPatch, longest: int, steps: int
+) -> None:
+    codes, targets = task(48)
+    codes[0] = np.resize(codes[0], longest)
+    # Room for eight sequences of 400 bases, and for fewer of 2,000 than batch norm needs.
+    monkeypatch.setattr(finetuning, "MOST_TOKENS", 8 * ENCODER.tokenizer.n_tokens(400))
+    _, curve = fine_tune(
+        codes,
+        targets,
+        config("pooling"),
+        recipe(Stage(0, 1, 1e-3)),
+        precision="fp32",
+        progress=False,
+    )
+    assert curve[-1]["step"] == steps

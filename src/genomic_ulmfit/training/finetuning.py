@@ -65,6 +65,7 @@ class FineTuningRecipe:
     dropout : float
         Multiplier on `CLASSIFIER_DROPOUTS`.
     batch_size : int
+        Sequences per step, fewer if they are long (`MOST_TOKENS`).
     weight_decay : float
         AdamW's.
     layer_decay : float
@@ -100,6 +101,14 @@ FROZEN = replace(PRETRAINED, stages=PRETRAINED.stages[:1])
 
 CACHE_LIMIT = 2 << 30
 """Bytes that the outputs of frozen layers may take; beyond, they are computed again each epoch."""
+
+
+MOST_TOKENS = 1 << 18
+"""Tokens of a batch, padding and readings included: what backpropagation keeps of each takes some
+20 KB at preset `small`. Long sequences are trained on in smaller batches."""
+
+FEWEST_IN_BATCH = 4
+"""Sequences, however long: batch norm needs some."""
 
 
 class _Rounds:
@@ -332,7 +341,9 @@ def fine_tune(
     if encoder is not None:
         model.encoder.load_state_dict(encoder.encoder.state_dict())
     sequences = TokenizedSequences.of(codes, config.encoder.tokenizer, config.readings)
-    batches = ShuffledBatches(sequences, recipe.batch_size, seed)
+    longest = max(tokens.size for tokens in sequences.tokens)
+    size = min(recipe.batch_size, max(FEWEST_IN_BATCH, MOST_TOKENS // longest))
+    batches = ShuffledBatches(sequences, size, seed)
     curve: list[dict[str, Any]] = []
     for number, stage in enumerate(recipe.stages, start=1):
         name = stage_name(stage)
