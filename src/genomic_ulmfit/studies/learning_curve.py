@@ -192,7 +192,13 @@ def learning_curve(
                 "n_labels": of_size[0]["n_labels"],
                 "repeats": len(of_size),
                 **{
-                    name: mean_score([one[name] for one in of_size], name)._asdict()
+                    name: dict(
+                        zip(
+                            ("mean", "low", "high"),
+                            mean_score([one[name] for one in of_size], name),
+                            strict=True,
+                        )
+                    )
                     for name in CURVE_METRICS
                 },
                 "sd": float(np.std([one["accuracy"] for one in of_size], ddof=len(of_size) > 1)),
