@@ -46,7 +46,7 @@ def main() -> int:
         notes.print("Stopped. The same command continues where it stopped.")
         return 130
     shown = Table("data set", "model", title=f"encoder: {results['encoder']['name']}")
-    for column in (*("AUROC", "95 % interval", "no shared 15-mer", "MCC", "accuracy", "seconds"),):
+    for column in ("AUROC", "95 % interval", "no shared 15-mer", "MCC", "accuracy", "seconds"):
         shown.add_column(column, justify="right")
     for dataset in results["datasets"]:
         for place, (model, scores) in enumerate(dataset["models"].items()):

@@ -488,6 +488,18 @@ def test_a_run_goes_on_in_its_own_precision(corpus: Corpus, interrupted: Path) -
         run(corpus, interrupted, resume=True, precision="bf16")
 
 
+def test_a_run_that_does_not_tell_its_precision_is_not_resumed(
+    corpus: Corpus, interrupted: Path
+) -> None:
+    path = interrupted / CHECKPOINT
+    saved = torch.load(path, weights_only=True)
+    del saved["genomic_ulmfit"]["settings"]["precision"]
+    torch.save(saved, path)
+    assert precision_to_resume(path) is None
+    with pytest.raises(InputError, match="of a run with other settings: precision"):
+        run(corpus, interrupted, resume=True)
+
+
 def test_other_text_is_not_resumed_on(interrupted: Path) -> None:
     other = build_corpus([markov_genome(10_400, seed=1)])
     with pytest.raises(InputError, match=r"--resume: .*is of a run with other settings"):

@@ -118,9 +118,9 @@ def checkpoint_to_resume(path: Path, settings: dict[str, Any]) -> int:
             f"--resume: {path} is of a run of {found.get('processes', 1)} processes, and this is "
             f"one of {settings['processes']}. Use the same --devices and --nodes."
         )
-    if differing == ["precision"]:
+    if differing == ["precision"] and "precision" in found:
         raise InputError(
-            f"--resume: {path} is of a run in {found.get('precision')}, and this is one in "
+            f"--resume: {path} is of a run in {found['precision']}, and this is one in "
             f"{settings['precision']}. Leave --precision out to go on as it began."
         )
     if differing:

@@ -150,8 +150,8 @@ def pretrain_genomes(
             corpus = corpus.without_genomes(hold_out)
         except InputError as error:
             raise InputError(f"--hold-out: {error}") from None
-    if precision is None:
-        precision = precision_to_resume(out / CHECKPOINT) if resume else None
+    if precision is None and resume:
+        precision = precision_to_resume(out / CHECKPOINT)
     precision = precision or best_precision()
     model, report = pretrain(
         corpus,
