@@ -6,8 +6,9 @@
 
 Writes OUT/speed.json after every row and OUT/speed.md at the end; the table goes to standard output
 as well. Started again with the same OUT it measures what is missing; rows named by --only are
-measured again. Every row is the median of several repeats after one that is not counted, in a
-process of its own. Leave the machine alone meanwhile.
+measured again. Rows are medians of several repeats; fine-tuning and the time to quality, which take
+minutes, are single runs. Rows of one kind of peer share a process. Leave the machine alone
+meanwhile.
 
 Peers come with the extra `bench`; one that is not installed gets a row that says so. Shares of peak
 are operations of the matrix products that a model needs, counted from its shape, over the rate of

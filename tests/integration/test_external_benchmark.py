@@ -149,6 +149,10 @@ def test_unusable_folders(tmp_path: Path, encoder_folder: Path) -> None:
     (tmp_path / "a.csv").write_text("id,sequence,label,split\n" + "".join(lines))
     with pytest.raises(InputError, match="marked test"):
         read_datasets(tmp_path)
+    lines += [f"t{i},ACGTACGTAC,1,test\n" for i in range(3)]
+    (tmp_path / "a.csv").write_text("id,sequence,label,split\n" + "".join(lines))
+    with pytest.raises(InputError, match="all rows marked test are of class"):
+        read_datasets(tmp_path)
 
 
 def test_rows_that_share_words_with_train(tables: Path, tmp_path: Path) -> None:

@@ -131,6 +131,11 @@ def read_datasets(folder: str | Path) -> list[Dataset]:
         train, test = (table[table["split"] == name] for name in (TRAIN, TEST))
         if test.empty:
             raise InputError(f"{path}: no row is marked test. Models are scored on such rows.")
+        if test["label"].nunique() < 2:
+            raise InputError(
+                f"{path}: all rows marked test are of class {test['label'].iloc[0]!r}. Models are "
+                "scored on how they tell classes apart; mark rows of both as test."
+            )
         shared = shares_word_with_train(table)[test.index]
         datasets.append(
             Dataset(
