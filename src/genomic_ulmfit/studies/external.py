@@ -133,8 +133,8 @@ def read_datasets(folder: str | Path) -> list[Dataset]:
             raise InputError(f"{path}: no row is marked test. Models are scored on such rows.")
         if test["label"].nunique() < 2:
             raise InputError(
-                f"{path}: all rows marked test are of class {test['label'].iloc[0]!r}. Models are "
-                "scored on how they tell classes apart; mark rows of both as test."
+                f"{path}: all rows marked test are of class {test['label'].iloc[0]}. Models are "
+                "scored on how they tell classes apart; mark rows of another one as test, too."
             )
         shared = shares_word_with_train(table)[test.index]
         datasets.append(
