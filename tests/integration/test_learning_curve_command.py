@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -118,6 +119,22 @@ def test_goes_on_where_it_stopped(
     refused = command(*arguments, "--sizes", "20", "--seed", 5)
     assert refused.code == 2
     assert "study with another seed" in refused.stderr
+
+
+def test_a_small_table_gets_the_sizes_it_has_rows_for(
+    promoters_csv: Path, encoder_folder: Path, command: Callable[..., Any], tmp_path: Path
+) -> None:
+    table = read_labelled(promoters_csv)
+    train = table[table["split"] == "train"].groupby("label").head(12)
+    few = pd.concat([train, table[table["split"] == "test"]])
+    write_table(few, tmp_path / "few.csv")
+    out = tmp_path / "curve"
+    ran = command(
+        *("learning-curve", tmp_path / "few.csv", "--encoder", encoder_folder, "--out", out),
+        *("--repeats", 1),
+    )
+    assert ran.code == 0, ran.stderr
+    assert json.loads((out / "results.json").read_text())["sizes"] == ["20", "all"]
 
 
 def test_subsets_are_balanced_and_nested() -> None:

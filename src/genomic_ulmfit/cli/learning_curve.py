@@ -30,8 +30,12 @@ def learning_curve(
         ),
     ] = None,
     sizes: Annotated[
-        str, typer.Option(help="Numbers of labels, with commas; all for every training row.")
-    ] = "20,50,100,200,500,1000,3000,all",
+        str | None,
+        typer.Option(
+            help="Numbers of labels, with commas; all for every training row. If not given, those "
+            "of 20, 50, 100, 200, 500, 1000, 3000 and all that the table has rows for.",
+        ),
+    ] = None,
     repeats: Annotated[int, typer.Option(help="Random subsets of each size.")] = 10,
     preset: Annotated[
         str | None,

@@ -50,6 +50,7 @@ SEED_ACCURACY = {
 }
 """The seed's ensemble encoder: one run each, on its own split of 830 test sequences."""
 SEED_CONTIG = "NC_000913.3"
+SEED_LENGTH = 150
 
 
 GAIN = "accuracy on the same subsets (first interval: over subsets, second: over test sequences)"
@@ -111,9 +112,13 @@ def label(model: str) -> str:
 
 
 def is_seeds_task(results: LearningCurve) -> bool:
-    """Tell whether the table is of the genome and framing that the seed reported on."""
+    """Tell whether the table is of the genome, framing and windows that the seed reported on."""
     table = results["table"]
-    return table["framing"] == "anchored" and table["contigs"] == [SEED_CONTIG]
+    return (
+        table["framing"] == "anchored"
+        and table["contigs"] == [SEED_CONTIG]
+        and table["length"] == SEED_LENGTH
+    )
 
 
 def table_rows(results: LearningCurve, metric: Metric = "accuracy") -> list[list[str]]:

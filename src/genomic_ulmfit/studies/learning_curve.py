@@ -88,7 +88,7 @@ def learning_curve(
     out: str | Path,
     *,
     encoders: Sequence[str | Path],
-    sizes: str = SIZES,
+    sizes: str | None = None,
     repeats: int = 10,
     seed: int = 0,
     preset: str | None = None,
@@ -107,8 +107,9 @@ def learning_curve(
         Folder for everything: frozen features, one file per cell, results, table, figure, page.
     encoders : sequence of str or path-like
         Language models by folder or name; each is a row.
-    sizes : str
-        Numbers of labelled sequences, with commas; "all" for every training row.
+    sizes : str, optional
+        Numbers of labelled sequences, with commas; "all" for every training row. Those of `SIZES`
+        that the table has rows for if not given.
     repeats : int
         Subsets of each size.
     seed : int
@@ -455,11 +456,16 @@ def _naive_architecture(preset: str | None, encoders: list[PretrainedEncoder]) -
     return preset_config(preset or "small")
 
 
-def _parse_sizes(sizes: str, data: _Data) -> list[str]:
+def _parse_sizes(sizes: str | None, data: _Data) -> list[str]:
     targets = data.train_targets
     counts = np.bincount(targets, minlength=len(data.classes.classes))
     largest = int(counts.min()) * len(counts)
     least = 2 * len(counts)
+    if sizes is None:
+        fitting = [
+            size for size in SIZES.split(",") if size == ALL or least <= int(size) <= largest
+        ]
+        sizes = ",".join(fitting)
     parsed = []
     for word in (word.strip() for word in sizes.split(",")):
         if word != ALL and not (word.isdecimal() and least <= int(word) <= largest):

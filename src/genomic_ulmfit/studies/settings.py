@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ from typing import Any
 from genomic_ulmfit import __version__
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import write_json
+from genomic_ulmfit.models.frames import SEGMENT_LENGTHS
 from genomic_ulmfit.models.precision import best_precision, require_precision
+from genomic_ulmfit.training import few_labels, motifs
+from genomic_ulmfit.training.finetuning import FROZEN, NAIVE, PRETRAINED
 
 
 def settle(out: Path, settings: dict[str, Any]) -> str:
@@ -33,8 +37,8 @@ def settle(out: Path, settings: dict[str, Any]) -> str:
         If the folder holds a study with other settings, or one begun in a precision that this
         machine has not.
     """
-    # Recipes change from version to version, and one table must not hold two.
-    settings = {**settings, "version": __version__}
+    # One table must not hold what two recipes made.
+    settings = {**settings, "version": __version__, "recipe": recipe_sha256()}
     path = out / "study.json"
     if not path.exists():
         write_json(path, {**settings, "precision": best_precision()})
@@ -48,3 +52,23 @@ def settle(out: Path, settings: dict[str, Any]) -> str:
     precision = str(found["precision"])
     require_precision(precision, f"--out: {out} holds a study begun elsewhere")
     return precision
+
+
+def recipe_sha256() -> str:
+    """Return a checksum of everything that says how the rows of a study are trained."""
+    constants = (
+        few_labels.RECIPES,
+        few_labels.WORD_SEGMENTS,
+        few_labels.STATE_SEGMENTS,
+        few_labels.FRAME_SHARE,
+        few_labels.RIDGES,
+        few_labels.MOST_FOR_EVIDENCE,
+        few_labels.MOST_FOR_FIT,
+        few_labels.MOST_FOR_CALIBRATION,
+        SEGMENT_LENGTHS,
+        NAIVE,
+        PRETRAINED,
+        FROZEN,
+        (motifs.BATCH, motifs.EPOCHS, motifs.PATIENCE, motifs.MIN_STEPS),
+    )
+    return hashlib.sha256(repr(constants).encode("utf-8")).hexdigest()

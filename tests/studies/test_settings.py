@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.studies.settings import settle
+from genomic_ulmfit.training import few_labels
+
+
+def test_a_folder_takes_the_study_that_began_it(tmp_path: Path) -> None:
+    precision = settle(tmp_path, {"seed": 1})
+    assert settle(tmp_path, {"seed": 1}) == precision
+
+
+def test_another_study_is_refused(tmp_path: Path) -> None:
+    settle(tmp_path, {"seed": 1, "table": "a"})
+    with pytest.raises(InputError, match="study with another seed and table"):
+        settle(tmp_path, {"seed": 2, "table": "b"})
+
+
+def test_what_another_recipe_made_is_not_mixed_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(tmp_path, {"seed": 1})
+    monkeypatch.setattr(few_labels, "FRAME_SHARE", few_labels.FRAME_SHARE + 1)
+    with pytest.raises(InputError, match="study with another recipe"):
+        settle(tmp_path, {"seed": 1})
