@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from genomic_ulmfit.data.readings import Readings, shifted
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, reverse_complement
 from genomic_ulmfit.dna.genome import Contig
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
-from genomic_ulmfit.inference import dense
+from genomic_ulmfit.inference import dense, exact
 from genomic_ulmfit.inference.dense import dense_logits, sliding_max
 from genomic_ulmfit.inference.exact import exact_logits
 from genomic_ulmfit.inference.runs import Run, cut_runs
@@ -172,6 +173,24 @@ def test_dense_is_exact_for_a_window_alone(head: str, readings: Readings) -> Non
     ):
         for strand in (1, -1):
             assert torch.allclose(by_dense[strand], by_exact[strand], atol=3e-4)
+
+
+def test_exact_results_come_one_run_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = classifier("position", 40, KmerTokenizer(5, 2))
+    runs = [random_run(40, count=2, context=0, spacing=2, seed=seed) for seed in range(3)]
+    plain, scored = exact._along, []
+
+    def count(*given: Any) -> torch.Tensor:
+        scored.append(given)
+        return plain(*given)
+
+    monkeypatch.setattr(exact, "_along", count)
+    found = exact_logits(model, runs, 40, "fp32")
+    next(found)
+    assert len(scored) == 2
+    # The modes it computes in are not those of its reader.
+    assert torch.is_grad_enabled()
+    assert len(list(found)) == 2
 
 
 def test_a_probe_weighs_states_in_their_own_precision() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -133,14 +132,16 @@ import resource, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from test_tracks import full_spool
+from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.inference.tracks import write_bigwig
 folder = Path(sys.argv[2])
 with full_spool(folder) as spool:
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]),) * 2)
     try:
         write_bigwig(spool, folder / "t.bw")
-    except OSError as error:
-        print(error.errno, list(folder.iterdir()))
+    except InputError as error:
+        print(error)
+        print(list(folder.iterdir()))
 """
 
 
@@ -151,7 +152,9 @@ def test_a_full_disk(tmp_path: Path, limit: int) -> None:
         [*map(str, command)], capture_output=True, text=True, timeout=200, check=False
     )
     # Above it there may be what the library says itself.
-    assert done.stdout.endswith(f"{errno.ENOSPC} []\n"), done.stderr
+    assert "t.bw could not be written whole" in done.stdout, done.stderr
+    assert "The disk may be full" in done.stdout
+    assert done.stdout.endswith("\n[]\n")
 
 
 def test_an_interrupt_is_not_swallowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,6 +171,30 @@ def test_an_interrupt_is_not_swallowed(tmp_path: Path, monkeypatch: pytest.Monke
         with pytest.raises(KeyboardInterrupt):
             write_bigwig(spool, tmp_path / "t.bw")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_spans_within_a_stretch(tmp_path: Path) -> None:
+    contigs = [Contig(name, np.zeros(300, np.uint8)) for name in ("a", "b", "c")]
+    by = chosen(3)
+    with Spool(tmp_path, contigs) as spool:
+        for contig in (contigs[0], contigs[2]):
+            scores = windows(300, False, -1, by)
+            for half in (slice(0, 40), slice(40, None)):
+                part = StrandScores(*(column[half] for column in scores))
+                spool.add(contig, spans_of(contig, -1, part, by))
+        before = list(spool.lines())
+        for start, end in ((0, 300), (100, 137), (118, 119)):
+            expected = [
+                (first, last, value)
+                for name, first, last, value in before
+                if name == "c" and first < end and last > start
+            ]
+            found = spool.within(contigs[2], start, end)
+            assert expected
+            assert list(zip(*(column.tolist() for column in found), strict=True)) == expected
+            assert not len(spool.within(contigs[1], start, end).starts)
+        # Looking at it does not change what is written.
+        assert list(spool.lines()) == before
 
 
 def test_unknown_kind() -> None:

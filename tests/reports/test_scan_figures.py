@@ -10,17 +10,21 @@ import pytest
 
 from genomic_ulmfit.dna.genome import Contig, Gene, Genome
 from genomic_ulmfit.inference.calls import Call
-from genomic_ulmfit.inference.scan import ScanSettings, StrandScores
+from genomic_ulmfit.inference.scan import ScanSettings
 from genomic_ulmfit.inference.scan_job import Region, ScanResult
+from genomic_ulmfit.inference.tracks import Spans
 from genomic_ulmfit.reports.scan_figures import draw_region
 
 
 def result(*, genes: bool, strands: tuple[int, ...], simulated: bool = False) -> ScanResult:
     annotated = (Gene("abc$", 4900, 5600, 1), Gene("over", 9500, 10_500, -1)) if genes else ()
     contig = Contig("chr_$1", np.zeros(10_000, np.uint8), True, annotated)
-    log_odds = np.full(2000, -8, np.float32)
-    log_odds[1001], log_odds[500:600] = 6, np.nan
-    scores = {strand: StrandScores(np.arange(5000, 9000, 2), log_odds) for strand in (1, -1)}
+    values = np.full(2000, 0.0003, np.float32)
+    values[1001] = 0.9975
+    known = np.r_[:500, 600:2000]
+    starts = np.arange(5000, 9000, 2)
+    spans = Spans(starts[known], starts[known] + 2, values[known])
+    scores = dict.fromkeys((1, -1), spans)
     calls = tuple(Call(contig, 7002, strand, 6.0) for strand in strands)
     region = Region(contig, 5000, 9000, scores, calls)
     genome = Genome("gen$ome", (contig,), simulated=simulated)
@@ -49,7 +53,7 @@ def test_a_single_high_window_is_seen_and_a_gap_is_none() -> None:
     picture = draw_region(result(genes=True, strands=(1,)))
     up, down = picture.figure.axes[0].patches
     corners = up.get_path().vertices
-    assert corners[:, 1].max() == pytest.approx(1 / (1 + np.exp(-6)))
+    assert corners[:, 1].max() == pytest.approx(0.9975)
     top = corners[corners[:, 1].argmax(), 0]
     assert abs(top - 7002) < 10
     assert not ((corners[:, 0] > 6010) & (corners[:, 0] < 6190)).any()
@@ -60,8 +64,9 @@ def test_a_single_high_window_is_seen_and_a_gap_is_none() -> None:
 def test_few_scores_fill_the_width(length: int, step: int) -> None:
     contig = Contig("short", np.zeros(length, np.uint8))
     anchors = np.arange(0, length, step)
-    scores = {strand: StrandScores(anchors, np.zeros(len(anchors), np.float32)) for strand in (1,)}
-    region = Region(contig, 0, length, scores, ())
+    ends = np.minimum(anchors + step, length)
+    values = np.full(len(anchors), 0.5, np.float32)
+    region = Region(contig, 0, length, {1: Spans(anchors, ends, values)}, ())
     settings = ScanSettings(150, 100, step, 1, "dense", "fp32")
     scan = ScanResult(Genome("g", (contig,)), settings, 2.0, (), region, {}, ())
     (drawn,) = draw_region(scan).figure.axes[0].patches

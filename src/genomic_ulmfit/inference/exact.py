@@ -5,7 +5,7 @@ A model that was trained with context around its sequences gets as much of it he
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +26,8 @@ CONTEXT_STEP = 16
 
 def exact_logits(
     model: Classifier, runs: Sequence[Run], window: int, precision: str
-) -> list[ByStrand]:
-    """Return the logits of every window on both strands, each encoded by itself.
+) -> Iterator[ByStrand]:
+    """Yield the logits of every window on both strands, each encoded by itself.
 
     Parameters
     ----------
@@ -38,19 +38,16 @@ def exact_logits(
         Bases per window.
     precision : {"bf16", "fp32"}
 
-    Returns
-    -------
-    list of dict of int to Tensor of float32, each of shape (count, n_classes)
+    Yields
+    ------
+    dict of int to Tensor of float32, each of shape (count, n_classes)
+        Of one run after the other, so that a long scan can tell how far it is.
     """
-    results: list[ByStrand] = []
-    with torch.no_grad(), autocast(precision):
-        for run in runs:
-            of_run = {}
-            for strand in (1, -1):
-                logits = _along(model, run.along(strand), window)
-                of_run[strand] = logits if strand > 0 else logits.flip(0)
-            results.append(of_run)
-    return results
+    for run in runs:
+        # Whoever reads the results between two runs keeps their own modes.
+        with torch.no_grad(), autocast(precision):
+            forward, reverse = (_along(model, run.along(strand), window) for strand in (1, -1))
+        yield {1: forward, -1: reverse.flip(0)}
 
 
 def _along(model: Classifier, run: Run, window: int) -> Tensor:

@@ -6,7 +6,7 @@ import bisect
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,8 +31,7 @@ from genomic_ulmfit.inference.scan import (
     scan,
     whole_genome,
 )
-from genomic_ulmfit.inference.tracks import TRACKS, Spool, spans_of, track_kind
-from genomic_ulmfit.models.classifier import Classifier
+from genomic_ulmfit.inference.tracks import TRACKS, Spans, Spool, spans_of, track_kind
 from genomic_ulmfit.models.store import load_classifier, read_config
 
 STRANDS = {1: "plus", -1: "minus"}
@@ -53,8 +52,8 @@ class Region:
     ----------
     contig : Contig
     start, end : int
-    strands : dict of int to StrandScores
-        Scores whose anchors lie within.
+    strands : dict of int to Spans
+        Probabilities of windows, as in the tracks, that have bases within.
     calls : tuple of Call
         Calls whose anchors lie within.
     """
@@ -62,7 +61,7 @@ class Region:
     contig: Contig
     start: int
     end: int
-    strands: dict[int, StrandScores]
+    strands: dict[int, Spans]
     calls: tuple[Call, ...]
 
 
@@ -244,7 +243,7 @@ def scan_genome(
                 "window has its anchor there."
             )
         report("Writing", total, total)
-        densest = densest_region(model, intervals, calls, settings)
+        densest = densest_region(tracks, intervals, calls)
         written = [output_path(out, ending) for ending in (".bed", ".gff3", ".json")]
         # Of a scan that was made under this name before, no file stays to be taken for one of
         # this; without a summary what is left is no scan.
@@ -394,18 +393,18 @@ def read_regions(path: str | Path, genome: Genome) -> list[Interval]:
 
 
 def densest_region(
-    model: Classifier, intervals: Sequence[Interval], calls: Sequence[Call], settings: ScanSettings
+    tracks: Mapping[int, Spool], intervals: Sequence[Interval], calls: Sequence[Call]
 ) -> Region:
-    """Find the `SHOWN` bases with the most calls and score them again, to draw them.
+    """Find the `SHOWN` bases with the most calls, and what the tracks hold of them.
 
     Parameters
     ----------
-    model : Classifier
+    tracks : mapping of int to Spool
+        Of each strand.
     intervals : sequence of Interval
         What was scanned.
     calls : sequence of Call
         In genome order.
-    settings : ScanSettings
 
     Returns
     -------
@@ -428,14 +427,7 @@ def densest_region(
     # The first call a little away from the edge.
     start = max(interval.start, min(first - length // 40, interval.end - length))
     shown = Interval(interval.contig, start, start + length)
-    pieces = list(scan(model, [shown], settings))
-    strands = {
-        strand: StrandScores(
-            np.concatenate([piece.strands[strand].anchors for piece in pieces]),
-            np.concatenate([piece.strands[strand].log_odds for piece in pieces]),
-        )
-        for strand in STRANDS
-    }
+    strands = {strand: spool.within(*shown) for strand, spool in tracks.items()}
     inside_shown = tuple(
         call
         for call in calls

@@ -7,8 +7,8 @@ anchor. Windows without a score leave a gap.
 
 from __future__ import annotations
 
-import errno
 import os
+import shutil
 import struct
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -102,22 +102,44 @@ class Spool:
             self.file.write(column.tobytes())
         self.n_bases += int((spans.ends - spans.starts).sum())
 
-    def lines(self) -> Iterator[tuple[str, int, int, float]]:
-        """Yield contig, start, end and value of every span; memory does not grow with them."""
+    def _added(self) -> Iterator[tuple[str, Spans]]:
+        """Yield contig and spans as they were added."""
         self.file.seek(0)
         while head := self.file.read(_HEADER.size):
             number, count = _HEADER.unpack(head)
-            columns = [
-                np.frombuffer(self.file.read(count * np.dtype(kind).itemsize), kind).tolist()
-                for kind in (np.int64, np.int64, np.float32)
-            ]
-            name = self.names[number]
+            starts, ends = (np.frombuffer(self.file.read(8 * count), np.int64) for _ in range(2))
+            values = np.frombuffer(self.file.read(4 * count), np.float32)
+            yield self.names[number], Spans(starts, ends, values)
+
+    def lines(self) -> Iterator[tuple[str, int, int, float]]:
+        """Yield contig, start, end and value of every span; memory does not grow with them."""
+        for name, spans in self._added():
+            columns = (column.tolist() for column in spans)
             for start, end, value in zip(*columns, strict=True):
                 yield name, start, end, value
 
+    def within(self, contig: Contig, start: int, end: int) -> Spans:
+        """Return the spans that have bases in ``[start, end)`` of a contig, whole."""
+        found = [Spans(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))]
+        for name, (starts, ends, values) in self._added():
+            inside = (ends > start) & (starts < end)
+            if name == contig.name and inside.any():
+                found.append(Spans(starts[inside], ends[inside], values[inside]))
+        return Spans(
+            np.concatenate([spans.starts for spans in found]),
+            np.concatenate([spans.ends for spans in found]),
+            np.concatenate([spans.values for spans in found]),
+        )
+
 
 def write_bigwig(spool: Spool, path: str | os.PathLike[str]) -> None:
-    """Write a track with at least one span as bigWig, atomically."""
+    """Write a track with at least one span as bigWig, atomically.
+
+    Raises
+    ------
+    InputError
+        If the library cannot write it. It does not say why.
+    """
     failure: list[BaseException] = []
 
     def lines() -> Iterator[tuple[str, int, int, float]]:
@@ -133,13 +155,19 @@ def write_bigwig(spool: Spool, path: str | os.PathLike[str]) -> None:
             pybigtools.open(str(temporary), "w").write(spool.contigs, lines())
             covered = pybigtools.open(str(temporary)).info()["summary"]["basesCovered"]
         except BaseException as error:
-            # Its panics are no `Exception`; of a file that we made, they mean a full disk.
+            # Its panics are no `Exception`.
             failure.append(error)
             covered = 0
         if failure and not _is_from_library(failure[0]):
             raise failure[0]
         if covered != spool.n_bases:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            said = f" ({failure[0]})" if failure else ""
+            free = shutil.disk_usage(temporary.parent).free / 1e6
+            raise InputError(
+                f"--out: {path} could not be written whole{said}. The disk may be full "
+                f"({free:,.0f} MB are free) or a limit on the size of files reached; make room, "
+                "name another place, or take --track bedgraph."
+            )
 
 
 def _is_from_library(error: BaseException) -> bool:

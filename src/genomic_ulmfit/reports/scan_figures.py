@@ -15,8 +15,8 @@ from matplotlib.ticker import FuncFormatter
 
 from genomic_ulmfit.dna.genome import Gene
 from genomic_ulmfit.files import atomic_path
-from genomic_ulmfit.inference.scan import StrandScores
 from genomic_ulmfit.inference.scan_job import Region, ScanResult
+from genomic_ulmfit.inference.tracks import Spans
 from genomic_ulmfit.reports.picture import BLUE, GREY, VERMILION, new_figure, styled
 
 _COLOURS = {1: BLUE, -1: VERMILION}
@@ -105,8 +105,8 @@ def draw_region(result: ScanResult) -> RegionPicture:
 
 
 def _draw_scores(panel: Axes, region: Region, least: float, step: int) -> None:
-    for strand, scores in region.strands.items():
-        edges, highest = _binned(scores, region, step)
+    for strand, spans in region.strands.items():
+        edges, highest = _binned(spans, strand, region, step)
         panel.stairs(
             strand * highest,
             edges,
@@ -137,7 +137,7 @@ def _draw_scores(panel: Axes, region: Region, least: float, step: int) -> None:
 
 
 def _binned(
-    scores: StrandScores, region: Region, step: int
+    spans: Spans, strand: int, region: Region, step: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return the edges of at most `_BINS` bins and the highest probability in each.
 
@@ -146,13 +146,12 @@ def _binned(
     """
     span = region.end - region.start
     n_bins = min(_BINS, max(1, span // step))
-    known = ~np.isnan(scores.log_odds)
-    bins = (scores.anchors[known] - region.start) * n_bins // span
-    highest = np.full(n_bins, -np.inf)
-    np.maximum.at(highest, bins, scores.log_odds[known])
-    highest[np.isneginf(highest)] = np.nan
-    edges = region.start + np.arange(n_bins + 1) * span / n_bins
-    return edges, 1 / (1 + np.exp(-highest))
+    anchors = spans.starts if strand > 0 else spans.ends - 1
+    inside = (anchors >= region.start) & (anchors < region.end)
+    bins = (anchors[inside] - region.start) * n_bins // span
+    highest = np.full(n_bins, np.nan)
+    np.fmax.at(highest, bins, spans.values[inside])
+    return region.start + np.arange(n_bins + 1) * span / n_bins, highest
 
 
 def _draw_genes(panel: Axes, region: Region) -> None:
