@@ -5,9 +5,9 @@
     python benchmarks/speed.py --out quick --quick
 
 Writes OUT/speed.json after every row and OUT/speed.md at the end; the table goes to standard output
-as well. Started again with the same OUT it measures what is missing; rows named by --only are
-measured again. Rows are medians of several repeats; fine-tuning and the time to quality, which take
-minutes, are single runs. Rows of one kind of peer share a process. Leave the machine alone
+as well. Started again with the same OUT it measures what is missing or failed; rows named by --only
+are measured again. Rows are medians of several repeats; fine-tuning and the time to quality, which
+take minutes, are single runs. Rows of one kind of peer share a process. Leave the machine alone
 meanwhile.
 
 Peers come with the extra `bench`; one that is not installed gets a row that says so. Shares of peak
@@ -75,15 +75,21 @@ def main() -> None:
             for row in rows
             if (row.name in arguments.only if arguments.only else row.name not in results)
         ]
+        failed = {}
         for name, result in measured(wanted, bench, arguments.threads):
+            if "failed" in result:
+                # It is not kept, so that it is measured again, and earlier figures stay.
+                failed[name] = result
+                kept = "; the table has what was measured before" if name in results else ""
+                print(f"{name} FAILED: {result['failed']}{kept}", file=sys.stderr)
+                continue
             results[name] = result
             report["time_to_quality"] = table.time_to_quality(results)
-            if "failed" not in result:
-                write_json(arguments.out / "speed.json", report)
-    text = written(report, rows)
+            write_json(arguments.out / "speed.json", report)
+    text = written({**report, "rows": {**failed, **results}}, rows)
     write_text(arguments.out / "speed.md", text)
     print(text)
-    if any("failed" in result for result in results.values()):
+    if failed:
         sys.exit(1)
 
 

@@ -148,6 +148,34 @@ def test_what_is_measured_is_kept(
     assert (tmp_path / "speed.json").read_text() == text
 
 
+def test_a_row_that_fails_is_not_kept_and_costs_no_other(
+    measured: tuple[Path, str],
+    script: Script,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    report: dict[str, Any] = json.loads((measured[0] / "speed.json").read_text())
+    before = dict(report["rows"])
+    del report["rows"]["tokenise"]
+    (tmp_path / "speed.json").write_text(json.dumps(report))
+    monkeypatch.setattr(
+        "genomic_ulmfit.dna.tokenizer.KmerTokenizer.tokenize", lambda *_: 1 // 0, raising=True
+    )
+    assert script("--out", tmp_path) == 1
+    shown, told = capsys.readouterr()
+    assert "FAILED: ZeroDivisionError" in cells(shown)["tokenise"][-1]
+    kept = json.loads((tmp_path / "speed.json").read_text())["rows"]
+    assert set(kept) == set(before) - {"tokenise"}
+
+    (tmp_path / "speed.json").write_text(json.dumps({**report, "rows": before}))
+    assert script("--out", tmp_path, "--only", "tokenise") == 1
+    shown, told = capsys.readouterr()
+    assert "what was measured before" in told
+    assert cells(shown)["tokenise"] == cells(measured[1])["tokenise"]
+    assert json.loads((tmp_path / "speed.json").read_text())["rows"] == before
+
+
 def test_other_settings_make_another_table(
     measured: tuple[Path, str],
     script: Script,
