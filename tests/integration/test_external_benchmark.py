@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from genomic_ulmfit.data.splits import split_strict
 from genomic_ulmfit.dna.simulate import simulate_genome
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.evaluation.metrics import weighted_scores
+from genomic_ulmfit.studies.cross_species import cross_species
 from genomic_ulmfit.studies.external import external, read_datasets
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -74,11 +76,13 @@ def test_every_model_on_every_species(finished: tuple[Path, str], tables: Path) 
             assert scores["auroc_unshared"] == scores["auroc"]
         best = max(MODELS[2:], key=lambda model: one["models"][model]["auroc"]["value"])
         assert one["best_baseline"] == best
-        gain = one["auroc_gain_over_bases"]
-        assert gain["low"] <= gain["value"] <= gain["high"]
-        difference = [one["models"][model]["auroc"]["value"] for model in ("encoder", "bases")]
-        assert gain["value"] == pytest.approx(difference[0] - difference[1])
-        assert f", over bases {gain['value']:+.3f} [" in shown
+        assert set(one["gains"]) == {best, "bases"}
+        for other, gains in one["gains"].items():
+            for metric, gain in gains.items():
+                assert gain["low"] <= gain["value"] <= gain["high"]
+                ours, theirs = (one["models"][m][metric]["value"] for m in ("encoder", other))
+                assert gain["value"] == pytest.approx(ours - theirs)
+        assert f"over bases auroc {one['gains']['bases']['auroc']['value']:+.3f} [" in shown
         assert f"0 of {one['n_test']} test rows share a 15-mer" in shown
 
 
@@ -108,6 +112,48 @@ def test_cross_species_goes_on_from_the_same_cells(
     assert (out / "figures" / "cross_species_encoder.svg").exists()
 
 
+def test_the_markdown_table(finished: tuple[Path, str]) -> None:
+    out, _ = finished
+    first, _, *rows = (out / "external.md").read_text().splitlines()
+    cells = [row.strip("|").split("|") for row in rows]
+    assert {len(row) for row in cells} == {len(first.strip("|").split("|"))}
+    assert len(rows) == 3 * (len(MODELS) + 2)
+    (one, *_) = json.loads((out / "external.json").read_text())["datasets"]
+    assert cells[0][0].startswith(f" first ({one['n_train']:,} + {one['n_test']:,}, ")
+    assert cells[0][2].startswith(f" {one['models']['encoder']['auroc']['value']:.3f} [")
+    gain = one["gains"]["bases"]["mcc"]["value"]
+    assert cells[len(MODELS) + 1][4].startswith(f" {gain:+.3f} [".replace("-", "−"))
+
+
+def test_more_tables_add_to_what_is_there_and_a_changed_one_is_done_again(
+    finished: tuple[Path, str], tables: Path, encoder_folder: Path, tmp_path: Path
+) -> None:
+    def times(of: str) -> dict[str, int]:
+        cells = sorted((tmp_path / "out" / "cells" / of).iterdir())
+        return {path.stem: path.stat().st_mtime_ns for path in cells}
+
+    shutil.copytree(finished[0], tmp_path / "out")
+    shutil.copytree(tables, tmp_path / "tables")
+    before = times("first"), times("second")
+    changed = pd.read_csv(tables / "second.csv").iloc[1:]
+    changed.to_csv(tmp_path / "tables" / "second.csv", index=False)
+    changed.to_csv(tmp_path / "tables" / "fourth.csv", index=False)
+    external(tmp_path / "tables", tmp_path / "out", encoder=encoder_folder, progress=False)
+    assert times("first") == before[0]
+    assert sorted(times("fourth")) == sorted(MODELS)
+    assert all(time > before[1][model] for model, time in times("second").items())
+    # Tested on others, a model has to see the changed table, too.
+    matrix = cross_species(
+        tmp_path / "tables", tmp_path / "out", encoder=encoder_folder, model="onehot_lr"
+    )
+    after = times("first")
+    assert after["onehot_lr"] > before[0]["onehot_lr"]
+    assert after["encoder"] == before[0]["encoder"]
+    # Both are the same rows.
+    assert matrix["names"] == ["first", "fourth", "second", "third"]
+    assert matrix["auroc"][0][1] == matrix["auroc"][0][2]
+
+
 def test_another_study_in_the_same_folder_is_refused(
     finished: tuple[Path, str], tables: Path, encoder_folder: Path
 ) -> None:
@@ -125,13 +171,13 @@ def test_tables_of_several_lengths_and_of_names_alike(
     table.to_csv(folder / "B.subtilis.csv", index=False)
     table["sequence"] = [s[i % 2 :] for i, s in enumerate(table["sequence"])]
     table.to_csv(folder / "B.cereus.csv", index=False)
-    assert [one.name for one in read_datasets(folder)] == ["B.cereus", "B.subtilis"]
-    cereus, subtilis = (one.models for one in read_datasets(folder))
+    assert [one.name for one in read_datasets(folder, min_length=5)] == ["B.cereus", "B.subtilis"]
+    cereus, subtilis = (one.models for one in read_datasets(folder, min_length=5))
     assert subtilis == MODELS
     assert cereus == ["encoder", "kmer_lr", "cnn"]
     (folder / "B.cereus.csv").rename(folder / "B.subtilis.csv.gz")
     with pytest.raises(InputError, match=r"two tables called B\.subtilis"):
-        read_datasets(folder)
+        read_datasets(folder, min_length=5)
 
 
 def test_unusable_folders(tmp_path: Path, encoder_folder: Path) -> None:
@@ -139,20 +185,27 @@ def test_unusable_folders(tmp_path: Path, encoder_folder: Path) -> None:
     assert done.returncode == 2
     assert "no such folder" in done.stderr
     assert "Traceback" not in done.stderr
+    done = run("external.py", tmp_path, "--seed", "-1")
+    assert done.returncode == 2
+    assert "--seed: got '-1', allowed is 0 to" in done.stderr
+    (tmp_path / "file").touch()
+    done = run("external.py", tmp_path, "--encoder", encoder_folder, "--out", tmp_path / "file")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
     with pytest.raises(InputError, match="holds no CSV"):
-        read_datasets(tmp_path)
+        read_datasets(tmp_path, min_length=5)
     rows = "".join(f"s{i},ACGTACGTAC,{i % 2}\n" for i in range(10))
     (tmp_path / "a.csv").write_text("id,sequence,label\n" + rows)
     with pytest.raises(InputError, match="no split column"):
-        read_datasets(tmp_path)
+        read_datasets(tmp_path, min_length=5)
     lines = [f"s{i},ACGTACGTAC,{i % 2},train\n" for i in range(10)]
     (tmp_path / "a.csv").write_text("id,sequence,label,split\n" + "".join(lines))
     with pytest.raises(InputError, match="marked test"):
-        read_datasets(tmp_path)
+        read_datasets(tmp_path, min_length=5)
     lines += [f"t{i},ACGTACGTAC,1,test\n" for i in range(3)]
     (tmp_path / "a.csv").write_text("id,sequence,label,split\n" + "".join(lines))
     with pytest.raises(InputError, match="all rows marked test are of class"):
-        read_datasets(tmp_path)
+        read_datasets(tmp_path, min_length=5)
 
 
 def test_rows_that_share_words_with_train(tables: Path, tmp_path: Path) -> None:
@@ -165,5 +218,5 @@ def test_rows_that_share_words_with_train(tables: Path, tmp_path: Path) -> None:
         old = table.loc[place["test"][row], "sequence"]
         table.loc[place["test"][row], "sequence"] = old[:40] + inside + old[55:]
     table.to_csv(tmp_path / "first.csv", index=False)
-    (dataset,) = read_datasets(tmp_path)
+    (dataset,) = read_datasets(tmp_path, min_length=5)
     assert dataset.shared.nonzero()[0].tolist() == [2, 5]

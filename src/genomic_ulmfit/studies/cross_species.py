@@ -32,7 +32,7 @@ def cross_species(
         As in `genomic_ulmfit.studies.external.external`, with which it shares its cells: what has
         been trained there is not trained again.
     model : str
-        "encoder" or the name of a baseline.
+        "encoder", "bases" (the same recipe without one) or the name of a baseline.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def cross_species(
     names = [dataset.name for dataset in bench.datasets]
     matrices: dict[str, list[list[float | None]]] = {name: [] for name in METRICS}
     for trained in bench.datasets:
-        probabilities = bench.cell(trained, model, say)["probabilities"]
+        probabilities = bench.cell(trained, model, bench.datasets, say)["probabilities"]
         rows: dict[str, list[float | None]] = {name: [] for name in METRICS}
         for tested in bench.datasets:
             predicted = probabilities.get(tested.name)

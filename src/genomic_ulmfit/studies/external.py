@@ -1,7 +1,7 @@
 """Labelled sequences of many species through one recipe, beside the baselines.
 
 Every cell (data set, model) is written to a file of its own when it is done, so that an
-interrupted benchmark goes on where it stopped.
+interrupted benchmark goes on where it stopped, and one with another table adds to what is there.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from genomic_ulmfit.evaluation.metrics import (
     evaluate_predictions,
     paired_bootstrap_difference,
 )
-from genomic_ulmfit.files import file_sha256, require_writable, write_json
+from genomic_ulmfit.files import file_sha256, require_writable, write_json, write_text
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.pretrained import PretrainedEncoder, read_encoder
 from genomic_ulmfit.models.store import load_language_model
+from genomic_ulmfit.reports.external import markdown_table
 from genomic_ulmfit.studies.settings import settle
 from genomic_ulmfit.training.by_labels import train_by_labels, train_without_encoder
 from genomic_ulmfit.training.finetuning_job import classifier_config, encode_all, targets_of
@@ -86,13 +87,17 @@ class Dataset:
         classes: list[Any] = np.unique(self.train["label"].to_numpy()).tolist()
         return classes
 
+    def takes(self, trained: Dataset) -> bool:
+        """Tell whether models of another data set can be tested on this one."""
+        return self.classes == trained.classes and trained.length in (None, self.length)
+
     @property
     def test_targets(self) -> npt.NDArray[np.intp]:
         """Class of each test row."""
         return np.searchsorted(np.array(self.classes), self.test["label"].to_numpy())
 
 
-def read_datasets(folder: str | Path) -> list[Dataset]:
+def read_datasets(folder: str | Path, *, min_length: int) -> list[Dataset]:
     """Read every table of a folder.
 
     Parameters
@@ -100,6 +105,8 @@ def read_datasets(folder: str | Path) -> list[Dataset]:
     folder : path-like
         With CSV or TSV files with the columns sequence, label and split. Rows marked train are
         learnt from, rows marked test are tested on, rows marked valid are not used.
+    min_length : int
+        Bases that a sequence needs to have.
 
     Returns
     -------
@@ -125,7 +132,7 @@ def read_datasets(folder: str | Path) -> list[Dataset]:
                 f"{folder}: there are two tables called {name}, {path.name} and another; a table's "
                 "name is that of its row. Rename one."
             )
-        table = read_labelled(path, min_length=5, require_classes=True)
+        table = read_labelled(path, min_length=min_length, require_classes=True)
         if "split" not in table:
             raise InputError(f"{path}: no split column. Mark each row train or test.")
         train, test = (table[table["split"] == name] for name in (TRAIN, TEST))
@@ -178,9 +185,10 @@ def external(
     dict
         As written to ``external.json``: per data set its facts, per model AUROC, MCC and accuracy
         with bootstrap 95 % intervals over test sequences, AUROC on those that share no 15-mer with
-        a training sequence, and seconds, and how much the encoder gains in AUROC over the best
-        baseline and over the same recipe without an encoder. Models for sequences of one length
-        are left out where there are several.
+        a training sequence, and seconds, and ``gains``: how much the encoder's row has of each
+        over the baseline with the best AUROC and over the same recipe without an encoder, with
+        paired bootstrap intervals. Models for sequences of one length are left out where there
+        are several. ``external.md`` has the same as a table.
     """
     bench = Bench.of(folder, out, encoder, seed, progress)
     datasets = []
@@ -188,7 +196,7 @@ def external(
         scores: dict[str, Any] = {}
         predicted: dict[str, Probabilities] = {}
         for model in dataset.models:
-            cell = bench.cell(dataset, model, say)
+            cell = bench.cell(dataset, model, [dataset], say)
             predicted[model] = np.array(cell["probabilities"][dataset.name])
             scores[model] = {
                 **_scores(dataset, predicted[model], np.ones(len(dataset.test), dtype=bool)),
@@ -198,7 +206,7 @@ def external(
             say(f"{dataset.name}, {model}: AUROC {scores[model]['auroc']['value']:.4f}")
         baselines = [model for model in dataset.models if model in BASELINES]
         best = max(baselines, key=lambda model: scores[model]["auroc"]["value"])
-
+        others = [best, *(model for model in dataset.models if model == BASES)]
         datasets.append(
             {
                 "name": dataset.name,
@@ -208,14 +216,12 @@ def external(
                 "test_sharing_15mer_with_train": int(dataset.shared.sum()),
                 "models": scores,
                 "best_baseline": best,
-                "auroc_gain_over_best_baseline": _gain(dataset, predicted, best),
-                "auroc_gain_over_bases": _gain(dataset, predicted, BASES)
-                if BASES in scores
-                else None,
+                "gains": {other: _gains(dataset, predicted, other) for other in others},
             }
         )
     results = {**bench.facts(), "datasets": datasets}
     write_json(Path(out) / "external.json", results)
+    write_text(Path(out) / "external.md", markdown_table(results))
     return results
 
 
@@ -231,14 +237,16 @@ def _scores(
     return {name: getattr(result, name)._asdict() for name in METRICS}
 
 
-def _gain(
+def _gains(
     dataset: Dataset, predicted: dict[str, Probabilities], over: str
-) -> dict[str, float | None]:
-    """Compare AUROC of the encoder's row and another on the same test sequences."""
-    gain = paired_bootstrap_difference(
-        dataset.test_targets, predicted[ENCODER], predicted[over], metric="auroc"
-    )
-    return gain._asdict()
+) -> dict[str, dict[str, float | None]]:
+    """Compare the encoder's row and another on the same test sequences, by metric."""
+    return {
+        metric: paired_bootstrap_difference(
+            dataset.test_targets, predicted[ENCODER], predicted[over], metric=metric
+        )._asdict()
+        for metric in METRICS
+    }
 
 
 @dataclass(eq=False)
@@ -260,15 +268,8 @@ class Bench:
         out = Path(out)
         require_writable(out)
         chosen = read_encoder(encoder)
-        datasets = read_datasets(folder)
-        precision = settle(
-            out,
-            {
-                "datasets": {one.name: one.sha256 for one in datasets},
-                "encoder": chosen.sha256,
-                "seed": seed,
-            },
-        )
+        datasets = read_datasets(folder, min_length=chosen.architecture.tokenizer.k)
+        precision = settle(out, {"encoder": chosen.sha256, "seed": seed})
         return cls(datasets, chosen, out, seed, precision, progress)
 
     def facts(self) -> dict[str, Any]:
@@ -279,21 +280,34 @@ class Bench:
             "precision": self.precision,
         }
 
-    def cell(self, dataset: Dataset, model: str, say: Callable[[str], None]) -> dict[str, Any]:
+    def cell(
+        self,
+        dataset: Dataset,
+        model: str,
+        tested: Sequence[Dataset],
+        say: Callable[[str], None],
+    ) -> dict[str, Any]:
         """Return a model's predictions, trained on a data set if that has not been done.
+
+        It is done again if the data set, or one that it is to be tested on, is another by now.
 
         Returns
         -------
         dict
             ``seconds`` of training and of predicting, and ``probabilities``: of the test rows of
             each data set with sequences of a length and classes that the model takes.
+            ``datasets`` says what these data sets were, by name.
         """
         path = self.out / "cells" / dataset.name / f"{model}.json"
-        if not path.exists():
-            say(f"{dataset.name}: {model}")
-            write_json(path, self._run(dataset, model))
-        result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return result
+        wanted = {one.name: one.sha256 for one in (dataset, *tested) if one.takes(dataset)}
+        if path.exists():
+            kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            if wanted.items() <= kept["datasets"].items():
+                return kept
+        say(f"{dataset.name}: {model}")
+        made = self._run(dataset, model)
+        write_json(path, made)
+        return made
 
     def _run(self, dataset: Dataset, model: str) -> dict[str, Any]:
         start = time.perf_counter()
@@ -335,14 +349,11 @@ class Bench:
 
         seconds = {"train": time.perf_counter() - start}
         start = time.perf_counter()
-        probabilities = {
-            other.name: predict(other.test).round(6).tolist()
-            for other in self.datasets
-            if other.classes == dataset.classes
-            and (other.length == dataset.length or dataset.length is None)
-        }
+        tested = [other for other in self.datasets if other.takes(dataset)]
+        probabilities = {other.name: predict(other.test).round(6).tolist() for other in tested}
         seconds["predict"] = time.perf_counter() - start
         return {
             "seconds": {name: round(value, 1) for name, value in seconds.items()},
             "probabilities": probabilities,
+            "datasets": {other.name: other.sha256 for other in tested},
         }
