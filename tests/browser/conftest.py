@@ -17,7 +17,7 @@ from genomic_ulmfit.inference.calls import Call, write_bed
 from genomic_ulmfit.inference.scan import ScanSettings, StrandScores
 from genomic_ulmfit.inference.scan_job import STRANDS
 from genomic_ulmfit.inference.tracks import Spool, spans_of, write_bigwig
-from genomic_ulmfit.reports.view import render_view
+from genomic_ulmfit.reports.view import Logos, render_view
 from genomic_ulmfit.reports.view_files import read_scan
 
 SETTINGS = ScanSettings(window=50, anchor=35, step=2, target=1, mode="dense", precision="fp32")
@@ -45,7 +45,8 @@ class MadeUp:
         self.calls = self._scan(generator)
         self.page = folder / "page with spaces & more.html"
         read = read_scan(self.prefix, folder / "made-up.gbk")
-        self.page.write_text(render_view(read), encoding="utf-8")
+        self.logos = Logos([40, 10], generator.normal(0, 2, (2, 50)).astype(np.float32))
+        self.page.write_text(render_view(read, self.logos), encoding="utf-8")
 
     def _write_genome(self, path: Path) -> Genome:
         text = ""

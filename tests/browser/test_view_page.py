@@ -127,6 +127,42 @@ def test_bars_are_the_scores_of_the_track(show, made_up) -> None:
     assert focused(page) == "track"
 
 
+def test_a_logo_stands_as_high_as_each_base_contributes(show, made_up) -> None:
+    page = show()
+    search(page, "promoter_11", Keys.ENTER)
+    wait(page, lambda: "promoter_11" in text(page, "call-name"))
+    contributions = made_up.logos.contributions[1]
+    tallest = float(np.abs(contributions).max())
+    assert f"stands for {tallest:.2f} of the log-odds" in text(page, "call")
+    letters = page.execute_script(
+        """return [...document.querySelectorAll('#call svg .logo')].map(e => {
+          const m = e.transform.baseVal.consolidate().matrix;
+          return [e.textContent, m.e, m.f, m.d]; })"""
+    )
+    window = [e.text for e in page.find_elements(By.CSS_SELECTOR, "#call svg .base")]
+    kept = np.rint(contributions / tallest * 127)
+    assert [letter for letter, *_ in letters] == [
+        letter for letter, share in zip(window, kept, strict=True) if share
+    ]
+    shares = kept[kept != 0] / 127
+    heights = np.array([high * 10.2 for *_, high in letters])
+    expected = np.where(shares > 0, shares * 56, np.minimum(-shares * 56, 28))
+    assert heights == pytest.approx(expected, abs=1e-3)
+    # Those that speak for the call stand on a line, the others hang below it.
+    foot = np.array([y for _, _, y, _ in letters])
+    lines = foot - np.where(shares > 0, 0, heights)
+    levels = page.find_elements(By.CSS_SELECTOR, "#call svg .level")
+    assert {round(y, 2) for y in lines} == {float(e.get_attribute("y1")) for e in levels}
+    order = np.argsort(-kept, kind="stable")[:5]
+    spoken = ", ".join(f"{window[i]} at {i - 35}" for i in order)
+    image = page.find_element(By.CSS_SELECTOR, "#call svg")
+    assert f"Bases that speak most for the call: {spoken}." in image.get_attribute("aria-label")
+
+    page.find_element(By.XPATH, "//button[text()='Next call']").click()
+    assert page.find_elements(By.CSS_SELECTOR, "#call svg .logo") == []
+    assert "Logos are drawn for the 2 highest calls alone" in text(page, "call")
+
+
 def search(page: Any, *keys: str) -> None:
     field = page.find_element(By.ID, "find")
     field.clear()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
 import stat
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 
@@ -61,6 +64,34 @@ def test_it_writes_one_page_and_says_where(
     genes = content(page)["genes"]["name"]
     assert [genes[gene] for gene in calls["gene"]] == [fields[13] for fields in bed]
     assert f"{len(bed):,} promoters called" in page.read_text(encoding="utf-8")
+
+
+def test_the_model_that_scanned_draws_logos(
+    process: Callable, scanned: Path, classifier_folder: Path, genome_file: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    arguments = ("view", scanned, "--genome", genome_file, "--no-open", "--out", page)
+    ran = process(*arguments, "--model", classifier_folder, "--logos", 3)
+    assert ran.code == 0, ran.stderr
+    found = content(page)
+    scores = found["calls"]["logOdds"]
+    assert [scores[call] for call in found["logos"]["call"]] == sorted(scores, reverse=True)[:3]
+    assert all(tallest > 0 for tallest in found["logos"]["tallest"])
+    packed = page.read_text().partition('id="logos">')[2].partition("</script>")[0]
+    heights = np.frombuffer(zlib.decompress(base64.b64decode(packed)), np.int8).reshape(3, 150)
+    assert (np.abs(heights.astype(int)).max(1) == 127).all()
+
+
+def test_another_model_draws_none(
+    process: Callable, copied: Path, classifier_folder: Path, genome_file: Path
+) -> None:
+    summary = Path(f"{copied}.json")
+    told = json.loads(summary.read_text())
+    told["model"]["sha256"] = "0" * 64
+    summary.write_text(json.dumps(told))
+    ran = process("view", copied, "--genome", genome_file, "--model", classifier_folder)
+    assert ran.code == 2
+    assert "is not the classifier that made this scan" in ran.stderr
 
 
 def test_a_folder_with_one_scan_and_the_genome_beside_it(

@@ -33,7 +33,25 @@ STEPS = 254
 SCRIPTS = ("data.js", "motif.js", "track.js", "call.js", "table.js", "search.js", "page.js")
 """Of the page, in the order in which they build on each other."""
 
+LOGO_STEPS = 127
+"""From no contribution of a base to a logo's largest, either way."""
+
 Bytes = npt.NDArray[np.uint8]
+
+
+class Logos(NamedTuple):
+    """What the bases of some calls' windows contribute to their log-odds.
+
+    Parameters
+    ----------
+    calls : sequence of int
+        Numbers of calls, as in `ScanFiles.calls`.
+    contributions : numpy.ndarray of float32, shape (len(calls), window)
+        5' to 3' on each call's strand.
+    """
+
+    calls: Sequence[int]
+    contributions: npt.NDArray[np.float32]
 
 
 class BinnedScores(NamedTuple):
@@ -149,12 +167,19 @@ def ambiguous_runs(contigs: Sequence[Contig]) -> tuple[list[int], list[int]]:
     return edges[::2].tolist(), edges[1::2].tolist()
 
 
-def render_view(scan: ScanFiles) -> str:
+def highest_calls(scan: ScanFiles, count: int) -> list[int]:
+    """Return the numbers of the calls with the highest scores, at most `count`, highest first."""
+    order = sorted(range(len(scan.calls)), key=lambda number: -scan.calls[number].log_odds)
+    return order[:count]
+
+
+def render_view(scan: ScanFiles, logos: Logos | None = None) -> str:
     """Write a scan as a page that needs nothing else: no server, no network.
 
     Parameters
     ----------
     scan : ScanFiles
+    logos : Logos, optional
 
     Returns
     -------
@@ -175,6 +200,10 @@ def render_view(scan: ScanFiles) -> str:
             pack(np.concatenate([contig.codes % AMBIGUOUS for contig in contigs]))
         ),
     }
+    tallest: list[float] = []
+    if logos is not None:
+        tallest, heights = _logo_heights(logos)
+        packed["logos"] = compress(heights)
     genes = [(number, gene) for number, contig in enumerate(contigs) for gene in contig.genes]
     content = {
         "limit": LIMIT,
@@ -194,6 +223,9 @@ def render_view(scan: ScanFiles) -> str:
         "unknown": {"start": starts, "end": ends},
         "genes": _gene_columns(genes),
         "calls": _call_columns(scan.calls, contigs, genes),
+        # Of each logo its call, and the largest contribution of a base.
+        "logos": {"call": list(logos.calls) if logos else [], "tallest": tallest},
+        "logoSteps": LOGO_STEPS,
     }
     templates = files("genomic_ulmfit.reports") / "templates"
     script = "\n".join((templates / "view" / name).read_text("utf-8") for name in SCRIPTS)
@@ -216,6 +248,14 @@ def render_view(scan: ScanFiles) -> str:
         genome=scan.genome,
         notes=[*dict.fromkeys([*scan.genome.notes, *scan.summary["notes"]])],
     )
+
+
+def _logo_heights(logos: Logos) -> tuple[list[float], Bytes]:
+    """Return each logo's largest contribution, and all of them as signed bytes of its share."""
+    largest = np.abs(logos.contributions).max(axis=1)
+    scale = np.where(largest > 0, largest, 1)[:, None]
+    heights = np.rint(logos.contributions / scale * LOGO_STEPS).astype(np.int8)
+    return [round(float(value), 4) for value in largest], heights.reshape(-1).view(np.uint8)
 
 
 def _first_look(scan: ScanFiles) -> dict[str, int]:

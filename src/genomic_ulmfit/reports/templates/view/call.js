@@ -2,6 +2,9 @@
 
 const ROW_HEIGHT = 92;
 const BAR_HEIGHT = 40;
+const LOGO_HEIGHT = 84;
+const LOGO_UP = 56; // of it, for what speaks for the call
+const LETTER = { width: 8.4, height: 10.2 }; // pixels of a capital of the strip's font
 const LEAST_CELL = 9.6; // pixels that a letter needs
 
 class CallPanel {
@@ -17,6 +20,7 @@ class CallPanel {
     const strand = calls.strand[call];
     const seen = this.scan.window(call);
     this.seen = seen;
+    this.logo = this.scan.logo(call);
     this.hint = bestHexamers(seen.letters, this.scan.anchor);
     if (this.hint) this.hint.byChance = shufflesAsGood(seen.letters, this.scan.anchor, this.hint.same);
 
@@ -61,8 +65,7 @@ class CallPanel {
   caption() {
     const said = [
       `The window read 5′ to 3′, its anchor marked ▾ and numbered 0. Bars: the score of the window ` +
-        "that has its anchor at that base, which is all that the model says here. Letters are " +
-        "coloured by base; they do not tell which bases the model went by.",
+        `that has its anchor at that base. ${this.sayLogo()}`,
     ];
     if (this.hint) {
       said.push(
@@ -74,7 +77,22 @@ class CallPanel {
     return said.join("");
   }
 
-  /** Draw letters and bars in as many rows as the panel's width asks for. */
+  /** What the logo is, or why there is none. */
+  sayLogo() {
+    const { logos } = this.scan;
+    if (this.logo) {
+      return "Logo: how much each base speaks for the call (up) or against it (down), by integrated " +
+        "gradients from equal parts of all bases; the tallest letter stands for " +
+        `${this.logo.tallest.toFixed(2)} of the log-odds.`;
+    }
+    if (logos.call.length) {
+      return `Logos are drawn for the ${count(logos.call.length)} highest calls alone; letters do not ` +
+        "tell which bases the model went by.";
+    }
+    return "Letters are coloured by base; they do not tell which bases the model went by.";
+  }
+
+  /** Draw letters, bars and the logo in as many rows as the panel's width asks for. */
   drawStrip() {
     if (this.call < 0) return;
     const room = this.body.clientWidth;
@@ -84,14 +102,15 @@ class CallPanel {
     this.drawn = room;
     const { letters, codes } = this.seen;
     const rows = Math.ceil(letters.length / perRow);
-    const [width, height] = [perRow * cell + 4, rows * ROW_HEIGHT];
+    const rowHeight = ROW_HEIGHT + (this.logo ? LOGO_HEIGHT : 0);
+    const [width, height] = [perRow * cell + 4, rows * rowHeight];
     const { minus35, minus10 } = this.hint ?? { minus35: -99, minus10: -99 };
     const picture = makeSvg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img" });
     picture.setAttribute("aria-label", this.describe());
     const put = (tag, attributes, text) => picture.append(makeSvg(tag, attributes, text));
     for (let i = 0; i < letters.length; i++) {
       const x = 2 + (i % perRow) * cell;
-      const y = Math.floor(i / perRow) * ROW_HEIGHT;
+      const y = Math.floor(i / perRow) * rowHeight;
       const base = y + 16 + BAR_HEIGHT;
       const boxed = [minus35, minus10].find((first) => i >= first && i < first + 6);
       if (boxed !== undefined) {
@@ -105,6 +124,7 @@ class CallPanel {
         put("rect", { x: x + 1, y: base - tall, width: cell - 2, height: tall, class: `bar ${STRAND_WORDS[this.scan.calls.strand[this.call]]}` });
       }
       put("text", { x: x + cell / 2, y: base + 17, class: `base ${letters[i].toLowerCase()}` }, letters[i]);
+      if (this.logo) this.drawLogoLetter(put, i, x + cell / 2, y + ROW_HEIGHT + LOGO_UP, cell);
       const place = i - this.scan.anchor;
       if (place === 0) put("text", { x: x + cell / 2, y: y + 14, class: "anchor" }, "▾");
       else if (place % 20 === 0) {
@@ -112,12 +132,37 @@ class CallPanel {
         put("text", { ...left, y: y + 11, class: "place" }, `${place < 0 ? "−" : "+"}${Math.abs(place)}`);
       }
     }
+    for (let row = 0; this.logo && row < rows; row++) {
+      const y = row * rowHeight + ROW_HEIGHT + LOGO_UP;
+      const inRow = Math.min(perRow, letters.length - row * perRow);
+      put("line", { x1: 2, x2: 2 + inRow * cell, y1: y, y2: y, class: "level" });
+    }
     this.strip.replaceChildren(picture);
+  }
+
+  /** Stand a base's letter on the line at `y`, or hang it below, as tall as what it contributes. */
+  drawLogoLetter(put, i, x, y, cell) {
+    const share = this.logo.shares[i];
+    if (!share) return;
+    // Below the line there is half the room: what is cut off there is rare.
+    const tall = Math.min(Math.abs(share) * LOGO_UP, share > 0 ? LOGO_UP : LOGO_HEIGHT - LOGO_UP);
+    const [wide, high] = [cell / LETTER.width, tall / LETTER.height];
+    const letter = this.seen.letters[i];
+    put("text", {
+      transform: `translate(${x} ${share > 0 ? y : y + tall}) scale(${wide} ${high})`,
+      class: `logo ${letter.toLowerCase()}`,
+    }, letter);
   }
 
   describe() {
     const { letters } = this.seen;
-    const said = `Sequence of ${letters.length} bases with the score at each.`;
+    let said = `Sequence of ${letters.length} bases with the score at each.`;
+    if (this.logo) {
+      const { shares } = this.logo;
+      const most = [...shares.keys()].sort((a, b) => shares[b] - shares[a]).slice(0, 5);
+      const listed = most.map((i) => `${letters[i]} at ${i - this.scan.anchor}`).join(", ");
+      said += ` Bases that speak most for the call: ${listed}.`;
+    }
     if (!this.hint) return said;
     const { minus35, minus10 } = this.hint;
     const at = (first) => `${letters.slice(first, first + 6)} at ${first - this.scan.anchor} from the anchor`;

@@ -75,8 +75,10 @@ class Scores {
 }
 
 class Scan {
-  constructor(content, forward, reverse, sequence) {
+  constructor(content, forward, reverse, sequence, logos) {
     Object.assign(this, content);
+    this.logoHeights = new Int8Array(logos.buffer, logos.byteOffset, logos.byteLength);
+    this.logoOf = new Map(content.logos.call.map((call, row) => [call, row]));
     this.sequence = sequence;
     this.contigs = [];
     const offsets = { forward: 0, reverse: 0, bases: 0 };
@@ -147,6 +149,15 @@ class Scan {
       letters: bases.map((base) => this.letter(contig, base, strand)).join(""),
       codes: bases.map((base) => contig.strands[strand].at(base)),
     };
+  }
+
+  /** What each base of a call's window contributes to its log-odds; null if that is not known. */
+  logo(call) {
+    const row = this.logoOf.get(call);
+    if (row === undefined) return null;
+    const tallest = this.logos.tallest[row];
+    const heights = this.logoHeights.subarray(row * this.windowLength, (row + 1) * this.windowLength);
+    return { tallest, shares: Array.from(heights, (height) => height / this.logoSteps) };
   }
 
   /** Genes of a contig that touch bases `start` to `end`, each with the bounds it shows there. */

@@ -2,8 +2,9 @@
 
 async function begin() {
   const [forward, reverse, sequence] = await Promise.all(["forward", "reverse", "sequence"].map(unpack));
+  const logos = document.getElementById("logos") ? await unpack("logos") : new Uint8Array();
   const content = document.getElementById("content");
-  const scan = new Scan(JSON.parse(content.textContent), forward, reverse, sequence);
+  const scan = new Scan(JSON.parse(content.textContent), forward, reverse, sequence, logos);
   content.remove();
   performance.mark("view:unpacked");
 
