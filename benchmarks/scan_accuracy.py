@@ -10,6 +10,8 @@ strands (`genomic-ulmfit data promoters --framing tss --negatives background --c
 +/- 50 bases; calls at training TSS are left out. Beside it stand four plain scanners, trained on
 the same windows, their calls 50 bases apart like ours: random places, the start of each gene by
 the room before it, a matrix of the -35 and -10 boxes, and logistic regression on one-hot bases.
+Test TSS that lie far from every training TSS, of either strand, are also scored apart: windows of
+the others overlap windows that were learnt from.
 
 Data: --genome and --tss, genomes/NC_000913.3.gbk.gz and external/NC_000913.3_tss.bed in
 $GENOMIC_ULMFIT_DATA (default ../shared) if not given; or a simulated genome, a fifth of whose TSS
@@ -57,6 +59,8 @@ from genomic_ulmfit.training.finetuning_job import (
 )
 
 MIN_DISTANCE = 50
+FAR = (50, 200)
+"""Bases; test TSS further than this from any training TSS are scored apart."""
 STEP = 2
 MATRIX = "boxes (matrix)"
 
@@ -119,18 +123,49 @@ def main() -> None:
         )
         for name, calls in found.items()
     }
-    print("| scanner | calls | AUPRC (95 % interval) | best F1 | AUPRC over the matrix's |")
-    print("|---|---|---|---|---|")
+    apart: dict[int, dict[str, ScanScores]] = {}
+    for least in FAR:
+        far = [site for site in test if distance_to(site, train) > least]
+        if not far:
+            print(f"no test TSS lies more than {least} bases from every training TSS")
+            continue
+        chosen = set(far)
+        near = [site for site in test if site not in chosen]
+        apart[least] = {
+            name: score_calls(
+                calls,
+                far,
+                others=[*others, *near],
+                tolerance=arguments.tolerance,
+                seed=arguments.seed,
+            )
+            for name, calls in found.items()
+        }
+    columns = ["scanner", "calls", f"AUPRC, all {len(test):,} test TSS (95 % interval)"]
+    columns += [
+        f"of the {next(iter(scores.values())).n_truth:,} more than {least} bases from training TSS"
+        for least, scores in apart.items()
+    ]
+    columns += ["best F1", "AUPRC over the matrix's"]
+    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for name, scores in results.items():
-        value, low, high = scores.auprc
-        ratio = value / results[MATRIX].auprc.value
-        print(
-            f"| {name} | {scores.n_calls:,} | {value:.3f} ({low:.3f} to {high:.3f}) | "
-            f"{scores.best_f1:.3f} | {ratio:.2f} |"
-        )
+        ratio = scores.auprc.value / results[MATRIX].auprc.value
+        cells = [name, f"{scores.n_calls:,}", with_interval(scores)]
+        cells += [with_interval(of_far[name]) for of_far in apart.values()]
+        print(f"| {' | '.join(cells)} | {scores.best_f1:.3f} | {ratio:.2f} |")
     print(f"test TSS: {len(test):,}; region {start:,} to {end:,} of {contig.name}")
     if arguments.out is not None:
-        write_json(arguments.out, report(results, arguments, contig))
+        write_json(arguments.out, report(results, apart, arguments, contig))
+
+
+def distance_to(site: Site, others: list[Site]) -> int:
+    """Return how far the nearest of other sites is, on either strand."""
+    return min(abs(site.position - other.position) for other in others)
+
+
+def with_interval(scores: ScanScores) -> str:
+    value, low, high = scores.auprc
+    return f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 
 def load(arguments: argparse.Namespace) -> tuple[Genome, list[Site]]:
@@ -299,7 +334,10 @@ def scan_with(
 
 
 def report(
-    results: dict[str, ScanScores], arguments: argparse.Namespace, contig: Contig
+    results: dict[str, ScanScores],
+    apart: dict[int, dict[str, ScanScores]],
+    arguments: argparse.Namespace,
+    contig: Contig,
 ) -> dict[str, object]:
     settings = {
         key: str(value) if isinstance(value, Path) else value
@@ -309,6 +347,10 @@ def report(
         "contig": contig.name,
         "settings": settings,
         "scanners": {name: scores.to_dict() for name, scores in results.items()},
+        "far_from_training": {
+            str(least): {name: scores.to_dict() for name, scores in of_far.items()}
+            for least, of_far in apart.items()
+        },
     }
 
 
