@@ -48,9 +48,10 @@ def predict(
 
       genomic-ulmfit predict model sequences.fasta --out predictions.csv
 
-    Ambiguous bases (N and the like) are known to be unknown. A model that
-    was trained on sequences of one length takes that length only; if it was
-    trained with context, a table's columns before and after are read too.
+    Ambiguous bases (N and the like) are allowed; a k-mer that holds one says
+    nothing. A model that was trained on sequences of one length takes that
+    length only; if it was trained with context, a table's columns before and
+    after are read too.
     """
     import contextlib
     import gzip

@@ -43,8 +43,8 @@ def scan(
     step: Annotated[
         int | None,
         typer.Option(
-            help="Bases between windows; 1 scores every base, at twice the work.",
-            show_default="the model's stride, 2",
+            help="Bases between windows; 1 scores every base.",
+            show_default="the stride of the model's tokens",
         ),
     ] = None,
     window: Annotated[
@@ -96,9 +96,9 @@ def scan(
 
     Writes PREFIX.plus.bw and PREFIX.minus.bw (probability at the anchor),
     PREFIX.bed and PREFIX.gff3 (called promoters: the window, its anchor,
-    score, nearest gene downstream), PREFIX.png (where calls are densest)
-    and PREFIX.json (all settings and counts). A scan that is stopped leaves
-    none of them; start it again.
+    score, nearest gene downstream), PREFIX.json (all settings and counts)
+    and PREFIX.png (where calls are densest). A scan that is stopped leaves
+    no tracks and no calls; start it again.
     """
     from genomic_ulmfit.cli.progress import Progress
     from genomic_ulmfit.console import plain_console
