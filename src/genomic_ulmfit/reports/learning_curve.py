@@ -52,6 +52,9 @@ SEED_ACCURACY = {
 SEED_CONTIG = "NC_000913.3"
 SEED_LENGTH = 150
 
+LEGEND_COLUMNS = 3
+"""Of the figure, above its panels."""
+
 
 GAIN = "accuracy on the same subsets (first interval: over subsets, second: over test sequences)"
 
@@ -201,9 +204,16 @@ def draw_learning_curve(results: LearningCurve) -> Picture:
             handles.append(
                 Line2D([], [], color=GREY, marker="x", linestyle="", label="the seed, one run")
             )
-        figure.subplots_adjust(left=0.075, right=0.985, top=0.74, bottom=0.17, wspace=0.22)
+        legend_rows = -(-len(handles) // LEGEND_COLUMNS)
+        top = 0.9 - 0.027 * legend_rows
+        figure.subplots_adjust(left=0.075, right=0.985, top=top, bottom=0.17, wspace=0.22)
         figure.text(0.01, 0.985, results["title"], va="top", fontsize=12, fontweight="bold")
-        figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.005, 0.945), ncols=3)
+        figure.legend(
+            handles=handles,
+            loc="upper left",
+            bbox_to_anchor=(0.005, 0.945),
+            ncols=LEGEND_COLUMNS,
+        )
         caption = _caption(results)
         figure.text(0.01, 0.015, caption, va="bottom", fontsize=7.5, color="#444444", wrap=True)
     return Picture(
