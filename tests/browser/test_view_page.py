@@ -148,6 +148,10 @@ def test_a_logo_stands_as_high_as_each_base_contributes(show, made_up) -> None:
     heights = np.array([high * 10.2 for *_, high in letters])
     expected = np.where(shares > 0, shares * 56, np.minimum(-shares * 56, 28))
     assert heights == pytest.approx(expected, abs=1e-3)
+    assert page.execute_script(
+        "const strip = document.querySelector('#call .strip');"
+        "return strip.scrollWidth <= strip.clientWidth"
+    )
     # Those that speak for the call stand on a line, the others hang below it.
     foot = np.array([y for _, _, y, _ in letters])
     lines = foot - np.where(shares > 0, 0, heights)
