@@ -57,7 +57,7 @@ def view(
     server and no network: keep it, or send it.
 
     With --model, a call also shows which bases the classifier went by; that
-    takes up to a second a call.
+    takes a second or more a call.
 
     Example:
 
