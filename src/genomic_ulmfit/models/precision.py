@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 import torch
 from torch import nn
@@ -76,12 +76,7 @@ def require_precision(precision: str, told: str) -> None:
         )
 
 
-@contextlib.contextmanager
-def autocast(precision: str) -> Iterator[None]:
-    """Make a context in which the forward pass runs in `precision` ("bf16" or "fp32")."""
-    # A model may be on the processor although there is a GPU.
-    devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
-    with contextlib.ExitStack() as stack:
-        for device in devices:
-            stack.enter_context(torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"))
-        yield
+def autocast(precision: str) -> contextlib.AbstractContextManager[Any]:
+    """Return a context in which the forward pass runs in `precision` ("bf16" or "fp32")."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.autocast(device, torch.bfloat16, enabled=precision == "bf16")

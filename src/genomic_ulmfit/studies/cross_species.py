@@ -48,7 +48,7 @@ def cross_species(
         probabilities = bench.cell(trained, model, bench.datasets, say)["probabilities"]
         rows: dict[str, list[float | None]] = {name: [] for name in METRICS}
         for tested in bench.datasets:
-            predicted = probabilities.get(tested.name)
+            predicted = probabilities.get(tested.name) if tested.takes(trained) else None
             if predicted is None:
                 for row in rows.values():
                     row.append(None)

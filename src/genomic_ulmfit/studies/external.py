@@ -302,7 +302,7 @@ class Bench:
         wanted = {one.name: one.sha256 for one in (dataset, *tested) if one.takes(dataset)}
         if path.exists():
             kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            if wanted.items() <= kept["datasets"].items():
+            if wanted.items() <= kept.get("datasets", {}).items():
                 return kept
         say(f"{dataset.name}: {model}")
         made = self._run(dataset, model)
