@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 import species
+from ending import ended
 from genomic_ulmfit.evaluation.baselines import BASELINES
 from genomic_ulmfit.studies.cross_species import cross_species
 from genomic_ulmfit.studies.external import BASES, ENCODER
@@ -25,7 +26,7 @@ def main() -> int:
     parser = species.options(__doc__)
     parser.add_argument("--model", choices=(ENCODER, BASES, *BASELINES), default=ENCODER)
     given = parser.parse_args()
-    return species.ended(lambda say: compare(given, say))
+    return ended(lambda say: compare(given, say))
 
 
 def compare(given: argparse.Namespace, say: Callable[[str], None]) -> None:

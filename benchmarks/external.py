@@ -18,12 +18,13 @@ from rich.console import Console
 from rich.table import Table
 
 import species
+from ending import ended
 from genomic_ulmfit.studies.external import external
 
 
 def main() -> int:
     given = species.options(__doc__).parse_args()
-    return species.ended(lambda say: compare(given, say))
+    return ended(lambda say: compare(given, say))
 
 
 def compare(given: argparse.Namespace, say: Callable[[str], None]) -> None:

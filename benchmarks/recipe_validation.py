@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
+from ending import ended
 from genomic_ulmfit.data.homology import clusters, homology_graph
 from genomic_ulmfit.data.splits import TEST
 from genomic_ulmfit.data.tables import read_labelled
@@ -89,19 +90,21 @@ def main() -> int:
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--subsets", type=int, default=2, help="of each fold, below 1,000 labels")
     options = parser.parse_args()
-    try:
-        for path in options.tables:
-            rows = read_rows(path, options.encoder, options.folds)
-            print(f"\n{path.name}: {len(rows.codes):,} rows, {options.folds} folds\n", flush=True)
-            for line in table(rows, options.sizes, options.subsets):
-                print(line, flush=True)
-    except InputError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return ended(lambda _: validate(options))
 
 
-def read_rows(path: Path, encoder_name: str, n_folds: int) -> Rows:
+def validate(options: argparse.Namespace) -> None:
+    for name, least in (("folds", 2), ("subsets", 1)):
+        if (got := getattr(options, name)) < least:
+            raise InputError(f"--{name}: got {got}, allowed is {least} or more.")
+    for path in options.tables:
+        rows = read_rows(path, options.encoder, options.folds, options.sizes)
+        print(f"\n{path.name}: {len(rows.codes):,} rows, {options.folds} folds\n", flush=True)
+        for line in table(rows, options.sizes, options.subsets):
+            print(line, flush=True)
+
+
+def read_rows(path: Path, encoder_name: str, n_folds: int, sizes: list[int]) -> Rows:
     """Read a table's rows that are not marked test, and their hidden states."""
     encoder = load_language_model(encoder_folder(encoder_name))
     k = encoder.encoder.config.tokenizer.k
@@ -114,26 +117,54 @@ def read_rows(path: Path, encoder_name: str, n_folds: int) -> Rows:
         if "cluster" in found
         else clusters(homology_graph(found["sequence"]))
     )
-    names, sizes = np.unique(of_row, return_counts=True)
+    names, n_rows = np.unique(of_row, return_counts=True)
     # Dealt out at random, the next cluster to the fold with the fewest rows.
     fold_of, filled = {}, np.zeros(n_folds, dtype=int)
     for index in np.random.default_rng(0).permutation(len(names)):
         fold_of[names[index]] = int(filled.argmin())
-        filled[fold_of[names[index]]] += sizes[index]
+        filled[fold_of[names[index]]] += n_rows[index]
     codes = encode_all(found)
     labels = found["label"].to_numpy()
     plain = classifier_config(codes, labels, encoder.encoder.config)
     if plain.length is None:
         raise InputError(f"{path}: the sequences are of several lengths; a probe needs one.")
     config = config_by_recipe(plain, RECIPES[0][1])
+    targets = targets_of(found["label"], config)
+    folds = np.array([fold_of[name] for name in of_row])
+    require_enough(path, targets, folds, n_folds, sizes)
     return Rows(
         codes,
-        targets_of(found["label"], config),
-        np.array([fold_of[name] for name in of_row]),
+        targets,
+        folds,
         frozen_states(encoder.encoder, codes, readings=config.readings, progress=True),
         config,
         encoder,
     )
+
+
+def require_enough(
+    path: Path,
+    targets: npt.NDArray[np.intp],
+    folds: npt.NDArray[np.intp],
+    n_folds: int,
+    sizes: list[int],
+) -> None:
+    """Check that every fold has every class, and the others enough rows to draw from."""
+    counts = np.zeros((n_folds, targets.max() + 1), dtype=int)
+    np.add.at(counts, (folds, targets), 1)
+    if not counts.all():
+        raise InputError(
+            f"--folds: got {n_folds}, but {path} has too few clusters for all classes to be in "
+            "each. Give fewer."
+        )
+    n_classes = counts.shape[1]
+    most = int((counts.sum(axis=0) - counts).min()) * n_classes
+    for size in sizes:
+        if not 2 * n_classes <= size <= most:
+            raise InputError(
+                f"--sizes: got {size}; of {path}, allowed are {2 * n_classes} to {most:,}, which "
+                f"is what {n_folds - 1} of {n_folds} folds hold of each class."
+            )
 
 
 def table(rows: Rows, sizes: list[int], subsets: int) -> Iterator[str]:
@@ -177,8 +208,6 @@ def score(
         rng = np.random.default_rng((fold, seed))
         orders = [rng.permutation(others[rows.targets[others] == label]) for label in classes]
         each = size // len(classes)
-        if each > min(map(len, orders)):
-            raise InputError(f"--sizes: {size} labels are more than the folds hold; give fewer.")
         drawn = np.concatenate([order[:each] for order in orders])
         chances = probabilities(rows, drawn, scored, recipe, seed)
         wanted = rows.targets[scored]

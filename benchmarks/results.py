@@ -16,12 +16,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genomic_ulmfit.files import write_text
+from ending import ended
+from genomic_ulmfit.files import require_writable, write_text
 from genomic_ulmfit.reports.learning_curve import difference_rows, label, table_rows
 
 BENCHMARKS = Path(__file__).parent
@@ -86,22 +87,24 @@ def main() -> int:
         text = given.into.read_text(encoding="utf-8")
         for part in given.only:
             if any(text.count(mark) != 1 for mark in marks(part)):
-                lines = " and ".join(mark.strip() for mark in marks(part))
-                parser.error(f"--into: {given.into} has no lines {lines}")
+                lines = " and one ".join(mark.strip() for mark in marks(part))
+                parser.error(f"--into: {given.into} needs one line {lines}")
     place = Place(given.genome, given.tss, given.species, given.out, given.encoders, given.repeats)
-    place.out.mkdir(parents=True, exist_ok=True)
-    for part in given.only:
-        print(f"== {part}", file=sys.stderr, flush=True)
-        try:
-            fragment = run_part(part, place)
-        except subprocess.CalledProcessError as error:
-            print(f"{part}: {error.cmd} ended with {error.returncode}", file=sys.stderr)
-            return int(error.returncode)
+    return ended(lambda say: run_parts(given.only, place, given.into, say))
+
+
+def run_parts(
+    parts: Sequence[str], place: Place, into: Path | None, say: Callable[[str], None]
+) -> None:
+    """Run parts one after the other, and put the tables of each into the page at once."""
+    require_writable(place.out)
+    for part in parts:
+        say(f"== {part}")
+        fragment = run_part(part, place)
         print(fragment, flush=True)
-        if given.into is not None:
-            text = given.into.read_text(encoding="utf-8")
-            write_text(given.into, with_fragment(text, part, fragment))
-    return 0
+        if into is not None:
+            text = into.read_text(encoding="utf-8")
+            write_text(into, with_fragment(text, part, fragment))
 
 
 def run_part(part: str, place: Place) -> str:
@@ -118,11 +121,10 @@ def run_part(part: str, place: Place) -> str:
 
 
 def windows(framing: str, place: Place) -> Path:
-    """Cut the windows of a framing if they are not there."""
+    """Cut the windows of a framing; studies notice if they are others than before."""
     table = place.out / "windows" / f"{framing}.csv"
-    if not table.exists():
-        options = ["--tss", place.tss] if framing == "tss" else []
-        command("data", "promoters", place.genome, "--framing", framing, *options, "--out", table)
+    options = ["--tss", place.tss] if framing == "tss" else []
+    command("data", "promoters", place.genome, "--framing", framing, *options, "--out", table)
     return table
 
 
@@ -198,8 +200,9 @@ def script(name: str, *arguments: object) -> None:
 
 
 def run(words: list[str]) -> None:
-    # Standard output is for the tables.
-    subprocess.run(words, check=True, stdout=sys.stderr)
+    # Standard output is for the tables. What went wrong, the command has said itself.
+    if code := subprocess.run(words, check=False, stdout=sys.stderr).returncode:
+        sys.exit(code)
 
 
 def marks(part: str) -> tuple[str, str]:

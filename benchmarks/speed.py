@@ -126,6 +126,8 @@ def opened(path: Path, current: dict[str, Any], parser: argparse.ArgumentParser)
     if not path.exists():
         return {"benchmark": "speed", "settings": current, "time_to_quality": None, "rows": {}}
     report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    # An older version kept them.
+    report["rows"] = {k: row for k, row in report["rows"].items() if "failed" not in row}
     for key, value in report["settings"].items():
         if value != current[key]:
             parser.error(

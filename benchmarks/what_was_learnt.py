@@ -15,12 +15,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from ending import ended
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.evaluation.metrics import mean_interval, paired_difference
@@ -40,34 +42,29 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("learnt"))
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
-    notes = Console(stderr=True, highlight=False, soft_wrap=True)
-    try:
-        require_writable(options.out)
-        genome = read_genome(options.genome)
-        genome.require_genes()
-        encoders = [read_encoder(name) for name in options.encoders]
-        if len({encoder.name for encoder in encoders}) < len(encoders):
-            raise InputError("ENCODER: two folders of one name cannot be told apart; rename one.")
-        tables = Tables(genome)
-        rows = [
-            score(encoder, seed, tables, options.out, notes)
-            for seed in range(options.seeds)
-            for encoder in encoders
-        ]
-    except InputError as error:
-        notes.print(f"Error: {error}", markup=False)
-        return 2
-    except KeyboardInterrupt:
-        notes.print("Stopped. The same command continues where it stopped.")
-        return 130
+    return ended(lambda say: compare(options, say))
+
+
+def compare(options: argparse.Namespace, say: Callable[[str], None]) -> None:
+    require_writable(options.out)
+    genome = read_genome(options.genome)
+    genome.require_genes()
+    encoders = [read_encoder(name) for name in options.encoders]
+    if len({encoder.name for encoder in encoders}) < len(encoders):
+        raise InputError("ENCODER: two folders of one name cannot be told apart; rename one.")
+    tables = Tables(genome)
+    rows = [
+        score(encoder, seed, tables, options.out, say)
+        for seed in range(options.seeds)
+        for encoder in encoders
+    ]
     results = [summary(encoder, encoders[0], genome.name, rows) for encoder in encoders]
     write_json(options.out / "results.json", {"genome": genome.name, "encoders": results})
     show(results)
-    return 0
 
 
 def score(
-    encoder: PretrainedEncoder, seed: int, tables: Tables, out: Path, notes: Console
+    encoder: PretrainedEncoder, seed: int, tables: Tables, out: Path, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """Return the scores of one encoder with one seed, computed if they are not there yet."""
     path = out / "cells" / f"{encoder.name}-{encoder.sha256[:12]}-{seed}.json"
@@ -83,7 +80,7 @@ def score(
         )
         write_json(path, {**result["row"], "model": encoder.name})
     row: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    notes.print(f"{encoder.name}, seed {seed}: accuracy {row['accuracy']:.4f}")
+    say(f"{encoder.name}, seed {seed}: accuracy {row['accuracy']:.4f}")
     return row
 
 

@@ -46,9 +46,13 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     if final.exists() and not final.is_file():
         raise InputError(f"{final}: exists and is no file that can be replaced; name another.")
     final.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(
-        prefix=f".{final.name.split('.')[0]}-", suffix="".join(final.suffixes), dir=final.parent
-    )
+    try:
+        descriptor, name = tempfile.mkstemp(
+            prefix=f".{final.name.split('.')[0]}-", suffix="".join(final.suffixes), dir=final.parent
+        )
+    except OSError as error:
+        # It names the temporary file, which nobody asked for.
+        raise OSError(error.errno, f"cannot be written: {error.strerror}", str(final)) from error
     os.close(descriptor)
     temporary = Path(name)
     try:

@@ -52,6 +52,23 @@ def test_a_site_is_read_with_the_context_there_is(
     assert (read[0] == (expected if strand > 0 else reverse_complement(expected))).all()
 
 
+def test_on_a_small_circle_context_goes_round(
+    monkeypatch: pytest.MonkeyPatch, motif_model: Classifier
+) -> None:
+    model = Classifier(replace(motif_model.config, context=64)).eval()
+    contig = planted(100, [], [], circular=True)
+    read: list[Codes] = []
+
+    def note(model: Classifier, codes: list[Codes], *_: object) -> Attribution:
+        read.extend(codes)
+        return Attribution(*(np.zeros(0, np.float32) for _ in range(3)))
+
+    monkeypatch.setattr(call_logos, "integrated_gradients", note)
+    call_contributions(model, [(contig, 3, 1)], 1, **PLACES)
+    start = 3 - ANCHOR
+    assert (read[0] == contig.codes[np.arange(start - 64, start + WINDOW + 64) % 100]).all()
+
+
 def test_a_window_off_the_contig_is_refused(motif_model: Classifier) -> None:
     contig = planted(100, [], [])
     with pytest.raises(InputError, match="base 4 is not on the contig"):

@@ -203,6 +203,16 @@ def test_nothing_of_an_earlier_scan_stays(
     assert list(out.parent.iterdir()) == []
 
 
+def test_a_model_that_does_not_know_its_site_says_so(
+    motif_folder: Path, fasta: Path, tmp_path: Path
+) -> None:
+    said = "calls are named by the middle, base 20 of 40"
+    unknown = run(motif_folder, fasta, tmp_path / "unknown", anchor=None)
+    assert any(said in note for note in unknown.notes)
+    known = run(motif_folder, fasta, tmp_path / "known")
+    assert not any(said in note for note in known.notes)
+
+
 def test_min_distance_and_threshold(motif_folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "g.fa"
     path.write_text(f">one\n{decode(planted(300, [100, 120, 200], []).codes)}\n")

@@ -154,6 +154,21 @@ def test_more_tables_add_to_what_is_there_and_a_changed_one_is_done_again(
     assert matrix["auroc"][0][1] == matrix["auroc"][0][2]
 
 
+def test_a_table_that_no_longer_fits_is_not_scored(
+    tables: Path, encoder_folder: Path, tmp_path: Path
+) -> None:
+    def matrix() -> Any:
+        out = tmp_path / "out"
+        study = cross_species(tmp_path, out, encoder=encoder_folder, model="onehot_lr")
+        return study["auroc"]
+
+    for name in ("first", "second"):
+        shutil.copy(tables / f"{name}.csv", tmp_path)
+    assert None not in matrix()[0]
+    shutil.copy(tables / "third.csv", tmp_path / "second.csv")
+    assert matrix()[0][1] is None
+
+
 def test_another_study_in_the_same_folder_is_refused(
     finished: tuple[Path, str], tables: Path, encoder_folder: Path
 ) -> None:

@@ -7,10 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from genomic_ulmfit.data.tables import read_labelled, write_table
+from genomic_ulmfit.dna.simulate import simulate_genome, write_genbank
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 PAGE = """# Page
@@ -29,22 +28,18 @@ Between.
 
 
 @pytest.fixture
-def here(tmp_path: Path, promoters_csv: Path) -> Path:
-    """A page, and windows of the anchored framing, with few rows to train on."""
+def here(tmp_path: Path) -> Path:
+    """A page, and a genome of few genes."""
     (tmp_path / "page.md").write_text(PAGE)
     (tmp_path / "species").mkdir()
     (tmp_path / "tss.bed").touch()
-    table = read_labelled(promoters_csv)
-    train = table[table["split"] == "train"].groupby("label").head(12)
-    few = pd.concat([train, table[table["split"] == "test"]])
-    (tmp_path / "out" / "windows").mkdir(parents=True)
-    write_table(few, tmp_path / "out" / "windows" / "anchored.csv")
+    write_genbank(simulate_genome(n_genes=40, seed=0), tmp_path / "sim.gbk")
     return tmp_path
 
 
-def run(here: Path, genome: Path, *more: object) -> subprocess.CompletedProcess[str]:
+def run(here: Path, *more: object, genome: str = "sim.gbk") -> subprocess.CompletedProcess[str]:
     arguments = (
-        *("--genome", genome, "--tss", here / "tss.bed", "--species", here / "species"),
+        *("--genome", here / genome, "--tss", here / "tss.bed", "--species", here / "species"),
         *("--out", here / "out", "--into", here / "page.md", "--repeats", 1, *more),
     )
     return subprocess.run(
@@ -56,8 +51,8 @@ def run(here: Path, genome: Path, *more: object) -> subprocess.CompletedProcess[
     )
 
 
-def test_tables_come_into_the_page(here: Path, genome_file: Path, encoder_folder: Path) -> None:
-    done = run(here, genome_file, "--encoders", encoder_folder, "--only", "curve-anchored")
+def test_tables_come_into_the_page(here: Path, encoder_folder: Path) -> None:
+    done = run(here, "--encoders", encoder_folder, "--only", "curve-anchored")
     assert done.returncode == 0, done.stderr
     page = (here / "page.md").read_text()
     assert page.startswith("# Page\n\nBefore.\n\n<!-- begin curve-anchored -->\n\n| accuracy")
@@ -72,16 +67,16 @@ def test_tables_come_into_the_page(here: Path, genome_file: Path, encoder_folder
     assert done.stdout in page
 
 
-def test_what_is_missing_is_named(here: Path, genome_file: Path) -> None:
-    done = run(here, here / "absent.gbk")
+def test_what_is_missing_is_named(here: Path) -> None:
+    done = run(here, genome="absent.gbk")
     assert done.returncode == 2
     assert "--genome: there is no" in done.stderr
     # The folder of species holds no table.
-    done = run(here, genome_file, "--only", "species")
+    done = run(here, "--only", "species")
     assert done.returncode == 2
     assert "holds no CSV or TSV files" in done.stderr
     assert "Traceback" not in done.stderr
     (here / "page.md").write_text("nothing")
-    done = run(here, genome_file, "--only", "species")
+    done = run(here, "--only", "species")
     assert done.returncode == 2
-    assert "has no lines <!-- begin species -->" in done.stderr
+    assert "needs one line <!-- begin species --> and one <!-- end species -->" in done.stderr

@@ -168,6 +168,12 @@ def test_a_row_that_fails_is_not_kept_and_costs_no_other(
     kept = json.loads((tmp_path / "speed.json").read_text())["rows"]
     assert set(kept) == set(before) - {"tokenise"}
 
+    # One that an older version kept is measured again, too.
+    stale = {**report, "rows": {**report["rows"], "tokenise": {"failed": "then"}}}
+    (tmp_path / "speed.json").write_text(json.dumps(stale))
+    assert script("--out", tmp_path) == 1
+    assert "FAILED: ZeroDivisionError" in cells(capsys.readouterr().out)["tokenise"][-1]
+
     (tmp_path / "speed.json").write_text(json.dumps({**report, "rows": before}))
     assert script("--out", tmp_path, "--only", "tokenise") == 1
     shown, told = capsys.readouterr()

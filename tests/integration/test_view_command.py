@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from genomic_ulmfit.dna.alphabet import decode
+
 
 @pytest.fixture(scope="module")
 def scanned(
@@ -80,6 +82,36 @@ def test_the_model_that_scanned_draws_logos(
     packed = page.read_text().partition('id="logos">')[2].partition("</script>")[0]
     heights = np.frombuffer(zlib.decompress(base64.b64decode(packed)), np.int8).reshape(3, 150)
     assert (np.abs(heights.astype(int)).max(1) == 127).all()
+
+
+def test_a_scan_of_a_circle_in_fasta(
+    command: Callable, classifier_folder: Path, tmp_path: Path
+) -> None:
+    codes = np.random.default_rng(0).integers(0, 4, 600).astype(np.uint8)
+    (tmp_path / "circle.fa").write_text(f">circle\n{decode(codes)}\n")
+    arguments = (classifier_folder, tmp_path / "circle.fa", "--out", tmp_path / "scan")
+    ran = command("scan", *arguments, "--circular", "--threshold", 0, "--anchor", 100)
+    assert ran.code == 0, ran.stderr
+    assert "The model does not know where in its windows a site lies" not in ran.stderr
+    # Some windows of calls run over the origin.
+    ran = command("view", tmp_path / "scan", "--model", classifier_folder, "--no-open")
+    assert ran.code == 0, ran.stderr
+    calls = len((tmp_path / "scan.bed").read_text().splitlines()) - 1
+    assert f"{calls} of {calls} calls have a logo" in ran.stderr
+
+
+def test_a_model_or_its_number_of_logos_is_looked_at_in_any_case(
+    command: Callable, scanned: Path, copied: Path, genome_file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "page.html"
+    arguments = ("view", scanned, "--genome", genome_file, "--no-open", "--out", out)
+    ran = command(*arguments, "--logos", 5)
+    assert ran.code == 2
+    assert "--logos: got 5 without --model" in ran.stderr
+    ran = command(*arguments, "--model", tmp_path / "absent")
+    assert ran.code == 2
+    assert "absent: no such model folder" in ran.stderr
+    assert not out.exists()
 
 
 def test_another_model_draws_none(

@@ -25,5 +25,5 @@ def test_what_another_recipe_made_is_not_mixed_in(
 ) -> None:
     settle(tmp_path, {"seed": 1})
     monkeypatch.setattr(few_labels, "FRAME_SHARE", few_labels.FRAME_SHARE + 1)
-    with pytest.raises(InputError, match="study with another recipe"):
+    with pytest.raises(InputError, match=r"with another recipe; .* Name another folder"):
         settle(tmp_path, {"seed": 1})

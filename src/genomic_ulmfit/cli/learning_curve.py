@@ -63,8 +63,9 @@ def learning_curve(
       genomic-ulmfit learning-curve promoters.csv --encoder e-coli
       --encoder bacteria --out curve
 
-    Writes results.json, table.md, figures/ and report.html into --out, and the
-    encoders' hidden states into features/, which may be deleted.
+    Writes results.json, table.md, figures/ and report.html into --out, what is
+    needed to go on into study.json and cells/, and the encoders' hidden states
+    into features/, which may be deleted.
     """
     from rich.table import Table
 

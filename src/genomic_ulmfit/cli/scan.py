@@ -141,8 +141,13 @@ def scan(
         + ("." if chance is None else f"; by chance {chance:.0f} per Mbp are expected.")
     )
     console.print(
-        f"{summary['windows']['scored']:,} windows in {summary['seconds']:.1f} s, written to "
-        f"{out}.*"
+        f"{summary['windows']['scored']:,} windows in {summary['seconds']:.1f} s"
+        + (
+            ""
+            if chance is None
+            else f" after {summary['seconds_of_calibration']:.1f} s of calibration"
+        )
+        + f", written to {out}.*"
     )
     notes = plain_console(stderr=True)
     if not calls["all"]:

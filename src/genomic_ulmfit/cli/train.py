@@ -19,7 +19,8 @@ def train(
         typer.Argument(
             metavar="TABLE",
             help="Labelled sequences: CSV or TSV with columns sequence and label (optional: id, "
-            "split), or FASTA with label=... in its descriptions.",
+            "split, and anchor, the bases of each sequence before its site), or FASTA with "
+            "label=... in its descriptions.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder to write the classifier to.")],

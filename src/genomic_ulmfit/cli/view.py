@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from genomic_ulmfit.reports.view_files import ScanFiles
 
 
+LOGOS = 100
+"""Calls that get a logo: a few minutes."""
+
+
 def view(
     scan: Annotated[
         Path,
@@ -40,11 +44,13 @@ def view(
         ),
     ] = None,
     logos: Annotated[
-        int,
+        int | None,
         typer.Option(
-            min=1, help="With --model: how many calls get a logo, the highest scores first."
+            min=1,
+            help="With --model: how many calls get a logo, the highest scores first.",
+            show_default="100",
         ),
-    ] = 100,
+    ] = None,
     open_page: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the page in a browser.")
     ] = True,
@@ -75,6 +81,10 @@ def view(
     from genomic_ulmfit.reports.view import render_view
     from genomic_ulmfit.reports.view_files import find_scan, read_scan
 
+    if logos is not None and model is None:
+        raise InputError(
+            f"--logos: got {logos} without --model; logos need the classifier that scanned."
+        )
     prefix = find_scan(scan)
     page = out or output_path(prefix, ".html")
     if page.suffix not in (".html", ".htm") or page.is_dir():
@@ -83,17 +93,19 @@ def view(
     require_another(page, genome)
     found = read_scan(prefix, genome)
     drawn = None
-    if model is not None and found.calls:
+    if model is not None:
         with Progress("calls") as progress:
-            drawn = _logos(found, model, logos, progress)
+            drawn = _logos(found, model, logos or LOGOS, progress)
     write_text(page, render_view(found, drawn))
+    notes = plain_console(stderr=True)
+    if drawn is not None:
+        notes.print(f"{len(drawn.calls):,} of {len(found.calls):,} calls have a logo.")
     plain_console().print(f"{page}")
     if open_page and not webbrowser.open(page.resolve().as_uri()):
-        notes = plain_console(stderr=True)
         notes.print("Note: no browser could be opened; open the page yourself.")
 
 
-def _logos(scan: ScanFiles, model_folder: Path, count: int, progress: Progress) -> Logos:
+def _logos(scan: ScanFiles, model_folder: Path, count: int, progress: Progress) -> Logos | None:
     """Ask the classifier that made a scan what the bases of its highest calls contribute."""
     from genomic_ulmfit.errors import InputError
     from genomic_ulmfit.inference.call_logos import call_contributions
@@ -108,6 +120,10 @@ def _logos(scan: ScanFiles, model_folder: Path, count: int, progress: Progress) 
             f"--model: {model_folder} is not the classifier that made this scan, which was one "
             f"called {told['folder']}. Give that one, or scan with this one."
         )
+    if not scan.calls:
+        return None
+    # A scan of older versions does not say.
+    precision = scan.summary["settings"].get("precision", best_precision())
     contigs = {contig.name: contig for contig in scan.genome.contigs}
     chosen = highest_calls(scan, count)
     calls = [scan.calls[number] for number in chosen]
@@ -119,7 +135,7 @@ def _logos(scan: ScanFiles, model_folder: Path, count: int, progress: Progress) 
             model.config.classes.index(told["class"]),
             window=scan.summary["settings"]["window"],
             anchor=scan.summary["settings"]["anchor"],
-            precision=best_precision(),
+            precision=precision if precision == "fp32" else best_precision(),
             report=lambda done: progress("Drawing logos", done, len(calls)),
         ),
     )

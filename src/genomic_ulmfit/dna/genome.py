@@ -7,7 +7,7 @@ keeps ``start < length`` and has ``end > length``, so that ``end - start`` is al
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -130,6 +130,10 @@ class Genome:
     def n_genes(self) -> int:
         """Number of annotated CDS."""
         return sum(len(contig.genes) for contig in self.contigs)
+
+    def as_circular(self) -> Genome:
+        """Return the genome with all contigs circular, which FASTA cannot say."""
+        return replace(self, contigs=tuple(replace(one, circular=True) for one in self.contigs))
 
     def sha256(self) -> str:
         """Return a checksum of names and bases: the same for FASTA, GenBank and packed files."""

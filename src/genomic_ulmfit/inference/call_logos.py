@@ -9,7 +9,8 @@ from genomic_ulmfit.dna.genome import Contig
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.inference.attribution import integrated_gradients
 from genomic_ulmfit.inference.edits import Report
-from genomic_ulmfit.inference.exact import CONTEXT_STEP
+from genomic_ulmfit.inference.exact import CONTEXT_STEP, context_of
+from genomic_ulmfit.inference.runs import cut_runs
 from genomic_ulmfit.inference.targets import Floats
 from genomic_ulmfit.models.classifier import Classifier
 
@@ -24,7 +25,7 @@ def call_contributions(
     precision: str,
     report: Report = lambda _: None,
 ) -> Floats:
-    """Divide the log-odds of called sites up among the bases of their windows.
+    """Divide what lifts the log-odds of called sites up among the bases of their windows.
 
     Each window is read by itself, with as much context as the model was trained with, as `scan`
     does in exact mode.
@@ -54,24 +55,23 @@ def call_contributions(
     InputError
         If a window does not lie on its contig.
     """
-    step = CONTEXT_STEP * model.config.encoder.tokenizer.stride
-    codes = [_read(*site, window, anchor, model.config.context, step) for site in sites]
+    codes = [_read(model, *site, window, anchor) for site in sites]
     return integrated_gradients(model, codes, target, precision, report).contributions
 
 
 def _read(
-    contig: Contig, place: int, strand: int, window: int, anchor: int, context: int, step: int
+    model: Classifier, contig: Contig, place: int, strand: int, window: int, anchor: int
 ) -> Codes:
-    """Cut a window with as much context on either side as there is, up to `context`."""
+    """Cut a window out with the context that exact mode gives it."""
     start = place - (anchor if strand > 0 else window - 1 - anchor)
-    if contig.circular:
-        there = (len(contig) - window) // 2
-    else:
-        there = min(start, len(contig) - start - window)
-    around = context if there >= context else max(0, there - there % step)
-    codes = contig.window(start - around, start + window + around, strand)
-    if codes is None:
+    if len(contig) < window or not (contig.circular or 0 <= start <= len(contig) - window):
         raise InputError(
             f"{contig.name}: the window of the call at base {place + 1:,} is not on the contig."
         )
-    return codes
+    stride, context = model.config.encoder.tokenizer.stride, model.config.context
+    ((_, run),) = cut_runs(
+        contig, start, start + 1, window=window, step=1, stride=stride, context=context
+    )
+    (around,) = context_of(run, context, CONTEXT_STEP * stride)
+    whole = run.along(strand)
+    return whole.codes[whole.before - around : whole.before + window + around]

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +172,7 @@ def scan_genome(
     training = read_config(model_folder)["training"]
     if anchor is None:
         anchor = training.get("anchor")
+    knows_anchor = anchor is not None
     if mode is None:
         mode = "dense"
     settings = make_settings(
@@ -185,9 +186,7 @@ def scan_genome(
     )
     genome = read_genome(genome_path)
     if circular:
-        genome = replace(
-            genome, contigs=tuple(replace(contig, circular=True) for contig in genome.contigs)
-        )
+        genome = genome.as_circular()
     short = [contig for contig in genome.contigs if not n_windows(contig, settings)]
     if len(short) == len(genome.contigs):
         longest = max(map(len, genome.contigs))
@@ -269,6 +268,12 @@ def scan_genome(
                 "The model was trained without context and here knows what stands around a "
                 "window: its scores differ somewhat from those of predict. --mode exact gives "
                 "the same for each window, but takes a hundred times as long or more."
+            )
+        if not knows_anchor:
+            notes.append(
+                "The model does not know where in its windows a site lies, so calls are named by "
+                f"the middle, base {settings.anchor} of {settings.window}. If the windows were cut "
+                "with the site elsewhere, say so: --anchor."
             )
         if settings.step > 1 and not model.config.context:
             notes.append(

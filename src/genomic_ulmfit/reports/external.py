@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from genomic_ulmfit.reports.labels import interval, number
+from genomic_ulmfit.reports.labels import BASELINE_LABELS, interval, number
 
 HEADER = (
     "data set (train + test)",
@@ -34,9 +34,7 @@ def markdown_table(results: Mapping[str, Any]) -> str:
     names = {
         "encoder": f"**{own}**",
         "bases": "the same recipe without an encoder",
-        "onehot_lr": "one-hot logistic regression",
-        "kmer_lr": "k-mer-count logistic regression",
-        "cnn": "small CNN",
+        **BASELINE_LABELS,
     }
     lines = [_row(HEADER), _row(["---"] * len(HEADER))]
     for dataset in results["datasets"]:

@@ -139,6 +139,14 @@ def text_of(facts: LanguageModelFacts) -> GenomeRead:
     }
 
 
+BASELINE_LABELS = {
+    "onehot_lr": "one-hot logistic regression",
+    "kmer_lr": "k-mer-count logistic regression",
+    "cnn": "small CNN",
+}
+"""Baseline -> what to call it in print."""
+
+
 def model_label(model: str, results: StudyResults) -> str:
     """Return what to call a model in print; an unknown model keeps its name."""
     head = ", seed's head (pooling only)"
@@ -149,9 +157,7 @@ def model_label(model: str, results: StudyResults) -> str:
         "e_coli_seed_head": f"{text_label('e_coli', results)} pretraining{head}",
         "ensemble": f"{text_label('ensemble', results)} pretraining",
         "ensemble_seed_head": f"{text_label('ensemble', results)} pretraining{head}",
-        "onehot_lr": "one-hot logistic regression",
-        "kmer_lr": "k-mer-count logistic regression",
-        "cnn": "small CNN",
+        **BASELINE_LABELS,
     }.get(model, model)
 
 

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
 from genomic_ulmfit.files import write_json, write_text
-from genomic_ulmfit.reports.labels import duration, interval, number
+from genomic_ulmfit.reports.labels import BASELINE_LABELS, duration, interval, number
 from genomic_ulmfit.reports.picture import (
     DASHED,
     GREY,
@@ -32,9 +32,7 @@ _LABELS = {
     "e_coli": "E. coli genome pretraining",
     "ensemble": "genomic ensemble pretraining",
     "words": "the recipe without an encoder (bases alone)",
-    "onehot_lr": "one-hot logistic regression",
-    "kmer_lr": "k-mer-count logistic regression",
-    "cnn": "small CNN",
+    **BASELINE_LABELS,
 }
 _OWN_COLOURS = ("#0072B2", "#009E73", "#E69F00", "#8B6914")
 
@@ -56,7 +54,7 @@ LEGEND_COLUMNS = 3
 """Of the figure, above its panels."""
 
 
-GAIN = "accuracy on the same subsets (first interval: over subsets, second: over test sequences)"
+GAIN = "accuracy on the same subsets"
 
 
 class LearningCurve(TypedDict):
@@ -142,6 +140,13 @@ def table_rows(results: LearningCurve, metric: Metric = "accuracy") -> list[list
     return rows
 
 
+def _gain(results: LearningCurve) -> str:
+    """Say what differences are of, and which of their intervals is which."""
+    if results["repeats"] == 1:
+        return f"{GAIN} (interval: over test sequences; one subset has none)"
+    return f"{GAIN} (first interval: over subsets, second: over test sequences)"
+
+
 def markdown_table(results: LearningCurve) -> str:
     """Write accuracy and MCC by model and number of labels as Markdown."""
     parts = [f"# {results['title']}", "", _caption(results)]
@@ -150,7 +155,7 @@ def markdown_table(results: LearningCurve) -> str:
         parts += ["", f"## {name}", "", _markdown_row(header)]
         parts.append(_markdown_row(["---"] * len(header)))
         parts += [_markdown_row(row) for row in table_rows(results, metric)]  # type: ignore[arg-type]
-    parts += ["", f"## What encoders gain: {GAIN}", ""]
+    parts += ["", f"## What encoders gain: {_gain(results)}", ""]
     header = ["encoder", "against", *results["sizes"]]
     parts += [_markdown_row(header), _markdown_row(["---"] * len(header))]
     parts += [_markdown_row(row) for row in difference_rows(results)]
@@ -291,7 +296,7 @@ def render_page(results: LearningCurve, picture: Picture) -> str:
         sizes=[_labels_in_words(results, size) for size in results["sizes"]],
         accuracy=table_rows(results, "accuracy"),
         mcc=table_rows(results, "mcc"),
-        gain=GAIN,
+        gain=_gain(results),
         differences=difference_rows(results),
         duration=duration(results["seconds"]),
     )

@@ -155,6 +155,8 @@ def read_scan(prefix: Path, genome_path: str | os.PathLike[str] | None = None) -
             f"{genome_path}: not the genome that was scanned: its contigs have other names or "
             f"bases than those of {told['file']}, which {path} is of. Give that file: --genome"
         )
+    if summary["settings"].get("circular"):
+        genome = genome.as_circular()
     lengths = {contig.name: len(contig) for contig in genome.contigs}
     calls = _read_calls(output_path(prefix, ".bed"), lengths)
     if len(calls) != summary["calls"]["all"]:

@@ -38,7 +38,12 @@ from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.pretrained import PretrainedEncoder, read_encoder
 from genomic_ulmfit.models.store import load_language_model
-from genomic_ulmfit.reports.learning_curve import CURVE_METRICS, LearningCurve, write_learning_curve
+from genomic_ulmfit.reports.learning_curve import (
+    CURVE_METRICS,
+    LearningCurve,
+    label,
+    write_learning_curve,
+)
 from genomic_ulmfit.reports.results import json_ready
 from genomic_ulmfit.studies.encoders import SHIPPED
 from genomic_ulmfit.studies.settings import settle
@@ -76,7 +81,7 @@ class Cell:
     model: str
 
     def __str__(self) -> str:
-        return f"{self.size} labels, repeat {self.repeat}, {self.model}"
+        return f"{self.size} labels, repeat {self.repeat}, {label(self.model)}"
 
     def path(self, out: Path) -> Path:
         """Return where its result is kept."""

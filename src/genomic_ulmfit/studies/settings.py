@@ -9,6 +9,7 @@ from typing import Any
 
 from genomic_ulmfit import __version__
 from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.evaluation.baselines import KMER_LENGTHS
 from genomic_ulmfit.files import write_json
 from genomic_ulmfit.models.frames import SEGMENT_LENGTHS
 from genomic_ulmfit.models.precision import best_precision, require_precision
@@ -44,6 +45,12 @@ def settle(out: Path, settings: dict[str, Any]) -> str:
         write_json(path, {**settings, "precision": best_precision()})
     found = json.loads(path.read_text(encoding="utf-8"))
     differing = [name for name in settings if found.get(name) != settings[name]]
+    own = [name for name in differing if name in ("version", "recipe")]
+    if own:
+        raise InputError(
+            f"--out: {out} holds a study begun by this program with another {' and '.join(own)}; "
+            "what both make does not belong into one table. Name another folder."
+        )
     if differing:
         raise InputError(
             f"--out: {out} holds a study with another {' and '.join(differing)}; name another "
@@ -55,7 +62,7 @@ def settle(out: Path, settings: dict[str, Any]) -> str:
 
 
 def recipe_sha256() -> str:
-    """Return a checksum of everything that says how the rows of a study are trained."""
+    """Return a checksum of the numbers that say how the rows of a study are trained."""
     constants = (
         few_labels.RECIPES,
         few_labels.WORD_SEGMENTS,
@@ -65,6 +72,9 @@ def recipe_sha256() -> str:
         few_labels.MOST_FOR_EVIDENCE,
         few_labels.MOST_FOR_FIT,
         few_labels.MOST_FOR_CALIBRATION,
+        few_labels.MOST_STATES,
+        few_labels.FEWEST_FOR_FIT,
+        KMER_LENGTHS,
         SEGMENT_LENGTHS,
         NAIVE,
         PRETRAINED,

@@ -2,8 +2,8 @@
 
 const ROW_HEIGHT = 92;
 const BAR_HEIGHT = 40;
-const LOGO_HEIGHT = 84;
-const LOGO_UP = 56; // of it, for what speaks for the call
+const LOGO_UP = 48; // pixels of the tallest letter, on the line or below it
+const LOGO_HEIGHT = 2 * LOGO_UP;
 const LETTER = { width: 8.4, height: 10.2 }; // pixels of a capital of the strip's font
 const LEAST_CELL = 9.6; // pixels that a letter needs
 
@@ -81,9 +81,9 @@ class CallPanel {
   sayLogo() {
     const { logos } = this.scan;
     if (this.logo) {
-      return "Logo: how much each base speaks for the call (up) or against it (down), by integrated " +
-        "gradients from equal parts of all bases; the tallest letter stands for " +
-        `${this.logo.tallest.toFixed(2)} of the log-odds.`;
+      return "Logo: how far each base lifts (up) or lowers (down) the log-odds of the window, read by " +
+        "itself, over those of equal parts of all bases (integrated gradients); the tallest letter " +
+        `stands for ${this.logo.tallest.toFixed(2)}.`;
     }
     if (logos.call.length) {
       return `Logos are drawn for the ${count(logos.call.length)} highest calls alone; letters do not ` +
@@ -144,8 +144,7 @@ class CallPanel {
   drawLogoLetter(put, i, x, y, cell) {
     const share = this.logo.shares[i];
     if (!share) return;
-    // Below the line there is half the room: what is cut off there is rare.
-    const tall = Math.min(Math.abs(share) * LOGO_UP, share > 0 ? LOGO_UP : LOGO_HEIGHT - LOGO_UP);
+    const tall = Math.abs(share) * LOGO_UP;
     const [wide, high] = [cell / LETTER.width, tall / LETTER.height];
     const letter = this.seen.letters[i];
     put("text", {
@@ -159,9 +158,10 @@ class CallPanel {
     let said = `Sequence of ${letters.length} bases with the score at each.`;
     if (this.logo) {
       const { shares } = this.logo;
-      const most = [...shares.keys()].sort((a, b) => shares[b] - shares[a]).slice(0, 5);
+      const order = [...shares.keys()].sort((a, b) => shares[b] - shares[a]);
+      const most = order.slice(0, 5).filter((i) => shares[i] > 0);
       const listed = most.map((i) => `${letters[i]} at ${i - this.scan.anchor}`).join(", ");
-      said += ` Bases that speak most for the call: ${listed}.`;
+      said += ` Bases that speak most for the call: ${listed || "none"}.`;
     }
     if (!this.hint) return said;
     const { minus35, minus10 } = this.hint;
