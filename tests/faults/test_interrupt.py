@@ -151,6 +151,6 @@ def test_a_study_keeps_what_is_done(
 
     ran = command(*arguments, "--seeds", 1)
     assert ran.code == 130
-    assert "1/12: onehot_lr, protocol strict, seed 0: accuracy" in ran.stderr
-    assert "1/12: onehot_lr, protocol strict, seed 0 " not in ran.stderr, "not run again"
-    assert "3/12: cnn, protocol strict, seed 0 " in ran.stderr
+    assert "1/14: onehot_lr, protocol strict, seed 0: accuracy" in ran.stderr
+    assert "1/14: onehot_lr, protocol strict, seed 0 " not in ran.stderr, "not run again"
+    assert "3/14: cnn, protocol strict, seed 0 " in ran.stderr

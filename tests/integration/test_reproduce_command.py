@@ -24,6 +24,7 @@ MODELS = {
     "e_coli_seed_head",
     "ensemble",
     "ensemble_seed_head",
+    "words",
     "onehot_lr",
     "kmer_lr",
     "cnn",
@@ -80,7 +81,7 @@ def test_results_have_a_row_for_each_model_and_protocol(study: tuple[Any, Path])
     assert {(row["model"], row["protocol"], row["seed"]) for row in rows} == {
         (model, protocol, 0) for model in MODELS for protocol in PROTOCOLS
     }
-    assert len(rows) == 16
+    assert len(rows) == 18
     for row in rows:
         assert row.keys() >= ROW
         assert 0 <= row["accuracy"] <= 1
@@ -119,7 +120,7 @@ def test_results_say_where_they_come_from(
     assert results["quick"] is False
     compared = {(one["a"], one["b"]) for one in results["comparisons"]}
     assert {("e_coli", "naive"), ("e_coli", "onehot_lr")} <= compared
-    assert {("ensemble", b) for b in ("e_coli", "naive", "onehot_lr", "cnn")} <= compared
+    assert {("ensemble", b) for b in ("e_coli", "naive", "words", "cnn")} <= compared
     curves = {(one["model"], one["protocol"]) for one in results["curves"]}
     # With as few labels as there are here, the others are probes, which are fitted in one step.
     trained = ("naive", "e_coli_seed_head", "ensemble_seed_head")
@@ -199,7 +200,7 @@ def test_run_again_it_does_only_what_is_missing_and_finds_the_same(
     _, out = study
     before = results_of(out)
     cells = sorted((out / "cells").rglob("*.json"))
-    assert len(cells) == 16
+    assert len(cells) == 18
     missing = out / "cells" / "strict" / "naive-0.json"
     lost = json.loads(missing.read_text(encoding="utf-8"))
     missing.unlink()
@@ -310,7 +311,7 @@ def test_a_quick_run_uses_shipped_encoders_and_says_so(
     results = results_of(out)
     assert results["quick"] is True
     assert {(row["model"], row["protocol"], row["seed"]) for row in results["rows"]} == {
-        (model, "strict", 0) for model in ("naive", "e_coli", "ensemble", "onehot_lr")
+        (model, "strict", 0) for model in ("naive", "e_coli", "ensemble", "words", "onehot_lr")
     }
     stages = {
         curve["model"]: {point["stage"] for point in curve["points"]} for curve in results["curves"]
@@ -348,7 +349,7 @@ def test_without_an_ensemble_of_the_preset_its_rows_are_left_out(
     ran = command("reproduce", "--genome", genome_file, "--out", out, "--preset", "tiny")
     assert ran.code == 130
     assert "no ensemble rows: no ensemble encoder of preset tiny is at hand" in ran.stderr
-    assert "2/36: kmer_lr, protocol strict, seed 0: accuracy 0.5" in ran.stderr, "3 seeds, 6 models"
+    assert "2/42: kmer_lr, protocol strict, seed 0: accuracy 0.5" in ran.stderr, "3 seeds, 7 models"
     encoders = json.loads((out / "study.json").read_text(encoding="utf-8"))["encoders"]
     assert encoders == {"e_coli": {"name": "trained on the genome", "sha256": None}}
 

@@ -22,6 +22,7 @@ SHIFTS = {
     "naive": 3.0,
     "e_coli_seed_head": 3.5,
     "e_coli": 4.4,
+    "words": 4.1,
     "onehot_lr": 3.9,
     "kmer_lr": 1.8,
     "cnn": 3.8,

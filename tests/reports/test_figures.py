@@ -115,7 +115,7 @@ def _bands(picture):
 
 @pytest.mark.parametrize("name", ["roc", "precision_recall"])
 def test_bands_need_more_than_one_seed(pictures, single_pictures, name):
-    assert len(_bands(pictures[name])) == 2 * 2 * 6  # panel and box, protocols, models
+    assert len(_bands(pictures[name])) == 2 * 2 * 7  # panel and box, protocols, models
     assert _bands(single_pictures[name]) == []
     assert "no interval" in single_pictures[name].caption
 
@@ -124,7 +124,7 @@ def test_the_summary_shows_intervals_only_where_there_are_some(pictures, single_
     def bars(picture):
         return [line for line in picture.figure.findobj() if getattr(line, "_linewidth", 0) == 8]
 
-    assert len(bars(pictures["summary"])) == 12
+    assert len(bars(pictures["summary"])) == 14
     assert bars(single_pictures["summary"]) == []
     assert "95 % interval" in _texts(pictures["summary"])
     assert "95 % interval" not in _texts(single_pictures["summary"])

@@ -41,6 +41,7 @@ def test_rows_stand_in_the_seeds_order_then_baselines_then_published(study):
         "naive (no pretraining)",
         "E. coli genome pretraining",
         "E. coli genome pretraining, seed's head (pooling only)",
+        "the recipe without an encoder (bases alone)",
         "one-hot logistic regression",
         "k-mer-count logistic regression",
         "small CNN",
@@ -210,10 +211,11 @@ def test_each_language_model_stands_beside_markov_models_of_its_own_text(ensembl
 
 def test_the_ensemble_stands_between_e_coli_and_the_baselines(ensemble_study):
     labels = [row.cells[0].text for row in result_table(ensemble_study[0], "strict").rows]
-    assert labels[2:6] == [
+    assert labels[2:7] == [
         "E. coli genome pretraining, seed's head (pooling only)",
         "genomic ensemble pretraining",
         "genomic ensemble pretraining, seed's head (pooling only)",
+        "the recipe without an encoder (bases alone)",
         "one-hot logistic regression",
     ]
     first = comparison_table(ensemble_study[0], "strict").rows[0].cells[0].text

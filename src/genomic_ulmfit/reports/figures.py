@@ -112,7 +112,7 @@ def summary_bars(results: StudyResults) -> Picture:
                     lowest.append(_draw_accuracy(panel, place, summaries[model], results))
                 if model in published:
                     panel.plot(published[model], place, "D", mfc="white", mec=GREY, ms=5, zorder=2)
-            networks = [model for model in models if model not in BASELINES]
+            networks = [model for model in models if model not in ("words", *BASELINES)]
             if 0 < len(networks) < len(models) and models[: len(networks)] == networks:
                 panel.axhline(len(networks) - 0.5, color=GREY, lw=0.7, ls=DOTTED)
             n_test = min(summary["n_test"] for summary in summaries.values())

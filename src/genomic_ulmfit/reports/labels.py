@@ -25,6 +25,7 @@ MODEL_ORDER = (
     "e_coli_seed_head",
     "ensemble",
     "ensemble_seed_head",
+    "words",
     "onehot_lr",
     "kmer_lr",
     "cnn",
@@ -146,6 +147,8 @@ BASELINE_LABELS = {
 }
 """Baseline -> what to call it in print."""
 
+WITHOUT_ENCODER_LABEL = "the recipe without an encoder (bases alone)"
+
 
 def model_label(model: str, results: StudyResults) -> str:
     """Return what to call a model in print; an unknown model keeps its name."""
@@ -157,6 +160,7 @@ def model_label(model: str, results: StudyResults) -> str:
         "e_coli_seed_head": f"{text_label('e_coli', results)} pretraining{head}",
         "ensemble": f"{text_label('ensemble', results)} pretraining",
         "ensemble_seed_head": f"{text_label('ensemble', results)} pretraining{head}",
+        "words": WITHOUT_ENCODER_LABEL,
         **BASELINE_LABELS,
     }.get(model, model)
 

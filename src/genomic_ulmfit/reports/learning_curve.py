@@ -14,9 +14,14 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
 from genomic_ulmfit.files import write_json, write_text
-from genomic_ulmfit.reports.labels import BASELINE_LABELS, duration, interval, number
+from genomic_ulmfit.reports.labels import (
+    BASELINE_LABELS,
+    WITHOUT_ENCODER_LABEL,
+    duration,
+    interval,
+    number,
+)
 from genomic_ulmfit.reports.picture import (
-    DASHED,
     GREY,
     Picture,
     model_style,
@@ -31,7 +36,7 @@ _LABELS = {
     "naive": "naive (no pretraining)",
     "e_coli": "E. coli genome pretraining",
     "ensemble": "genomic ensemble pretraining",
-    "words": "the recipe without an encoder (bases alone)",
+    "words": WITHOUT_ENCODER_LABEL,
     **BASELINE_LABELS,
 }
 _OWN_COLOURS = ("#0072B2", "#009E73", "#E69F00", "#8B6914")
@@ -232,8 +237,6 @@ def draw_learning_curve(results: LearningCurve) -> Picture:
 
 def _style(model: str, results: LearningCurve) -> tuple[str, Any]:
     """Return colour and line of a row; encoders of the user's own get further colours."""
-    if model == "words":
-        return GREY, DASHED
     own = [row for row in results["encoders"] if row not in _LABELS]
     return (
         (_OWN_COLOURS[own.index(model) % len(_OWN_COLOURS)], "-")

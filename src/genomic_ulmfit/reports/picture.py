@@ -57,6 +57,7 @@ _MODEL_STYLES: dict[str, tuple[str, Any]] = {
     "e_coli_seed_head": (SKY, DASHED),
     "ensemble": (GREEN, SOLID),
     "ensemble_seed_head": (LIGHT_GREEN, DASHED),
+    "words": (GREY, DASHED),
     "onehot_lr": ("#000000", DOTTED),
     "kmer_lr": ("#808080", DOTTED),
     "cnn": (PURPLE, DASH_DOT),

@@ -96,7 +96,7 @@ def _margin_sentence(results: StudyResults, protocol: str, subject: str) -> str:
     for comparison in results["comparisons"]:
         if (
             comparison["a"] == subject
-            and comparison["b"] in ("naive", "naive_seed_head", "e_coli", *BASELINES)
+            and comparison["b"] in ("naive", "naive_seed_head", "e_coli", "words", *BASELINES)
             and comparison["protocol"] == protocol
             and comparison["metric"] == "accuracy"
         ):

@@ -26,7 +26,7 @@ from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.pretrained import PretrainedEncoder
 from genomic_ulmfit.models.store import load_language_model
 from genomic_ulmfit.reports.results import METRICS, json_ready
-from genomic_ulmfit.training.by_labels import train_by_labels
+from genomic_ulmfit.training.by_labels import train_by_labels, train_without_encoder
 from genomic_ulmfit.training.few_labels import Recipe
 from genomic_ulmfit.training.finetuning import PRETRAINED
 from genomic_ulmfit.training.finetuning_job import (
@@ -35,6 +35,9 @@ from genomic_ulmfit.training.finetuning_job import (
     encode_all,
     targets_of,
 )
+
+WORDS = "words"
+"""The row of what `genomic_ulmfit.training.by_labels.train_without_encoder` makes."""
 
 PROTOCOLS: dict[str, Callable[..., pd.DataFrame]] = {"strict": split_strict, "seed": split_seed}
 
@@ -142,6 +145,19 @@ def run_cell(
         baseline.fit(train["sequence"].tolist(), train["label"].tolist())
         probabilities = baseline.predict_proba(test["sequence"].tolist())
         labels = test["label"].to_numpy()
+    elif cell.model == WORDS:
+        classes = classifier_config(
+            encode_all(train), train["label"].to_numpy(), preset_config(preset)
+        )
+        labels = targets_of(test["label"], classes)
+        bases = train_without_encoder(
+            encode_all(train),
+            targets_of(train["label"], classes),
+            len(classes.classes),
+            seed=cell.seed,
+            progress=progress,
+        )
+        probabilities = bases.predict_proba(encode_all(test))
     else:
         language_model = None if encoder is None else load_language_model(encoder.folder)
         codes = encode_all(train)

@@ -45,6 +45,7 @@ from genomic_ulmfit.reports.learning_curve import (
     write_learning_curve,
 )
 from genomic_ulmfit.reports.results import json_ready
+from genomic_ulmfit.studies.cells import WORDS
 from genomic_ulmfit.studies.encoders import SHIPPED
 from genomic_ulmfit.studies.settings import settle
 from genomic_ulmfit.training.by_labels import train_by_labels, train_without_encoder
@@ -66,7 +67,7 @@ ALL = "all"
 REPEATS_OF_ALL = 3
 """Of the size "all", whose subsets are all the same: only seeds differ."""
 
-NAIVE, WORDS = "naive", "words"
+NAIVE = "naive"
 
 RIGHT = "right"
 """What a cell's file calls which test sequences were told right: a digit of each, 1 for right."""

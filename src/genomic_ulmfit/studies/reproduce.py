@@ -28,7 +28,7 @@ from genomic_ulmfit.reports.results import (
     json_ready,
     summarise,
 )
-from genomic_ulmfit.studies.cells import NETWORKS, PROTOCOLS, Cell, Tables, run_cell
+from genomic_ulmfit.studies.cells import NETWORKS, PROTOCOLS, WORDS, Cell, Tables, run_cell
 from genomic_ulmfit.studies.encoders import (
     Encoders,
     choose_encoders,
@@ -41,11 +41,13 @@ from genomic_ulmfit.studies.settings import settle
 COMPARED = (
     ("ensemble", "e_coli"),
     ("ensemble", "naive"),
+    ("ensemble", WORDS),
     ("ensemble", "onehot_lr"),
     ("ensemble", "cnn"),
     ("ensemble", "ensemble_seed_head"),
     ("ensemble_seed_head", "e_coli_seed_head"),
     ("e_coli", "naive"),
+    ("e_coli", WORDS),
     ("e_coli", "onehot_lr"),
     ("e_coli", "cnn"),
     ("e_coli", "e_coli_seed_head"),
@@ -53,7 +55,7 @@ COMPARED = (
 )
 COMPARED_METRICS = ("accuracy", "mcc")
 
-QUICK_MODELS = (*BASELINES, "naive", "e_coli", "ensemble")
+QUICK_MODELS = (*BASELINES, WORDS, "naive", "e_coli", "ensemble")
 
 
 def reproduce(
@@ -158,8 +160,8 @@ def reproduce(
     protocols = ["strict"] if quick else [protocol] if protocol in PROTOCOLS else list(PROTOCOLS)
     models = [
         model
-        for model in (*BASELINES, *NETWORKS)
-        if (model in BASELINES or NETWORKS[model].encoder in (None, *encoders))
+        for model in (*BASELINES, WORDS, *NETWORKS)
+        if (model not in NETWORKS or NETWORKS[model].encoder in (None, *encoders))
         and (model in QUICK_MODELS or not quick)
     ]
     tables = Tables(genome)
@@ -236,7 +238,8 @@ def reproduce(
             "trained once and is the same for all.",
             "Pretrained models are what `train` makes of this many labels: the encoder is left as "
             "it is, and beside a small network on its hidden states a linear probe of them and a "
-            "network over bases have a say. The naive model is a network with random weights, "
+            "network over bases have a say. The recipe without an encoder is the same with a probe "
+            "of the bases alone. The naive model is a network with random weights, "
             "trained from end to end, and the same network over bases beside it. Models with the "
             "seed's head are fine-tuned as the seed's were.",
         ],
