@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,6 +81,23 @@ def test_everything_is_written(
     again = process("explain", classifier_folder, fasta, "--out", out)
     assert again.code == 2
     assert "holds an explanation already" in again.stderr
+
+
+def test_a_site_that_is_not_known_is_said_not_to_be_marked(
+    command: Callable, classifier_folder: Path, fasta: Path, tmp_path: Path
+) -> None:
+    model = shutil.copytree(classifier_folder, tmp_path / "model")
+    config = json.loads((model / "config.json").read_text())
+    del config["training"]["anchor"]
+    (model / "config.json").write_text(json.dumps(config))
+    told = "does not know where in its windows the site lies"
+    gradient = ("--method", "gradient")
+    ran = command("explain", model, fasta, "--out", tmp_path / "a", *gradient)
+    assert ran.code == 0, ran.stderr
+    assert told in ran.stderr
+    assert told in " ".join(json.loads((tmp_path / "a" / "explain.json").read_text())["notes"])
+    ran = command("explain", model, fasta, "--out", tmp_path / "b", *gradient, "--anchor", 100)
+    assert told not in ran.stderr
 
 
 def test_variants_of_a_genome(

@@ -39,7 +39,10 @@ def test_a_name_that_is_none(command: Callable) -> None:
     ran = command("models", "yeast")
     assert ran.code == 2
     assert "yeast: no such model folder; encoders that come with this program are" in ran.stderr
+    assert "Did you mean" not in ran.stderr
     assert ran.stdout == ""
+    for near in ("ecoli", "E_coli"):
+        assert "Did you mean e-coli?" in command("models", near).stderr
 
 
 def test_help_teaches_by_example(command: Callable) -> None:

@@ -139,6 +139,10 @@ def test_mistakes(
     ran = command("predict", classifier_folder, fasta, "--out", tmp_path / "p.json")
     assert ran.code == 2
     assert "Name it .jsonl for JSON Lines" in ran.stderr
+    ran = command("predict", classifier_folder, fasta, "--out", tmp_path / "p.xlsx")
+    assert ran.code == 2
+    assert "Name it .csv, .tsv or .jsonl" in ran.stderr
+    assert not (tmp_path / "p.xlsx").exists()
     ran = command("predict", classifier_folder, fasta, "--out", fasta / "p.csv")
     assert ran.code == 2
     assert "is not a folder" in ran.stderr

@@ -77,6 +77,11 @@ def predict(
                 f"--out: got {out}, but predictions are no single JSON value. Name it .jsonl for "
                 "JSON Lines, or say what to write: --format"
             )
+        if stem.endswith((".xlsx", ".xls", ".ods", ".parquet")):
+            raise InputError(
+                f"--out: got {out}, but predictions are written as CSV, TSV or JSON Lines. Name it "
+                ".csv, .tsv or .jsonl (spreadsheets open .csv), or say what to write: --format"
+            )
         format = next((name for name in FORMATS if stem.endswith(f".{name}")), "csv")
     if format not in FORMATS:
         raise InputError(f"--format: got {format!r}, allowed are {', '.join(FORMATS)}.")

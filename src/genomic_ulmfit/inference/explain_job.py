@@ -424,6 +424,11 @@ def _explain(
     of_all = None
     if len({len(window) for window in windows}) == 1:
         of_all = average(contributions[main], windows)
+        if anchor is None:
+            notes.append(
+                "The model does not know where in its windows the site lies, so that none is "
+                "marked. Say so: --anchor."
+            )
     else:
         notes.append("The sequences differ in length, so there is no average over them.")
     return Explanation(

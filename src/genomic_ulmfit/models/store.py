@@ -92,8 +92,8 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(
-            f"{folder}: no such model folder. Give one that genomic-ulmfit train wrote, or "
-            "pretrain where a language model is wanted; shipped encoders are for --encoder."
+            f"{folder}: no such model folder. Classifiers are made by genomic-ulmfit train, "
+            "language models by genomic-ulmfit pretrain; shipped encoders are for --encoder."
         )
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -171,9 +172,10 @@ def encoder_folder(encoder: str | Path) -> Path:
             f"{encoder}: no such model folder, and this installation has no encoders of its own. "
             "Train one with genomic-ulmfit pretrain, or start from random weights: --encoder none."
         )
+    near = get_close_matches(str(encoder).lower().replace("_", "-"), shipped, n=1)
     raise InputError(
         f"{encoder}: no such model folder; encoders that come with this program are "
-        f"{', '.join(sorted(shipped))}."
+        f"{', '.join(sorted(shipped))}.{f' Did you mean {near[0]}?' if near else ''}"
     )
 
 
