@@ -16,7 +16,7 @@ from genomic_ulmfit.data.corpus_folder import write_corpus
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.files import file_sha256
 from genomic_ulmfit.models.store import load_language_model, read_config
-from genomic_ulmfit.training.pretraining_job import read_pretraining_result
+from genomic_ulmfit.training.pretraining_result import read_pretraining_result
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ import pytest
 from genomic_ulmfit.dna.simulate import simulate_genome, write_genbank
 from genomic_ulmfit.models.store import load_language_model
 from genomic_ulmfit.training.checkpoints import CHECKPOINT
-from genomic_ulmfit.training.pretraining_job import PretrainingResult, read_pretraining_result
 from genomic_ulmfit.training.pretraining_recipe import RECIPES
+from genomic_ulmfit.training.pretraining_result import PretrainingResult, read_pretraining_result
 
 # The command without dropout, for each process has its own masks. Lightning starts it again for
 # each further process; the second one gets Ctrl-C at a step, if one is named.

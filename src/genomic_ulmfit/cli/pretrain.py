@@ -12,7 +12,7 @@ from genomic_ulmfit.cli.limits import LARGEST_SEED
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from genomic_ulmfit.training.pretraining_job import PretrainingResult
+    from genomic_ulmfit.training.pretraining_result import PretrainingResult
 
 SHOWN_GENOMES = 10
 """Rows of the table of genomes on standard output; the model's card has them all."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from genomic_ulmfit.training.held_out import INFORMED_RANDOM
-
-if TYPE_CHECKING:
-    from genomic_ulmfit.training.pretraining_job import PretrainingResult
+from genomic_ulmfit.training.pretraining_result import PretrainingResult
 
 
 def language_model_card(result: PretrainingResult) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,36 +30,10 @@ from genomic_ulmfit.training.held_out import regions_of
 from genomic_ulmfit.training.model_card import language_model_card
 from genomic_ulmfit.training.pretraining import LanguageModelReport, pretrain
 from genomic_ulmfit.training.pretraining_recipe import RECIPES
+from genomic_ulmfit.training.pretraining_result import PretrainingResult, with_text_keys
 from genomic_ulmfit.training.ranks import is_first, processes
 
 MARKOV_ORDERS = (2, 5, 8, 11)
-
-
-@dataclass(frozen=True)
-class PretrainingResult:
-    """What `pretrain_genomes` measured.
-
-    Parameters
-    ----------
-    report : LanguageModelReport
-        On held-out regions.
-    markov : dict of int to float
-        Bits per base of Markov models, by order: same training text, same held-out regions.
-    training : dict
-        Everything else that goes into the model's `config.json`: data, recipe, precision.
-    markov_excluded : dict of str to dict of int to float
-        The same by name, for genomes that were kept out of training.
-    """
-
-    report: LanguageModelReport
-    markov: dict[int, float]
-    training: dict[str, Any]
-    markov_excluded: dict[str, dict[int, float]] = field(default_factory=dict)
-
-    @property
-    def best_markov(self) -> tuple[int, float]:
-        """Order and bits per base of the best Markov model."""
-        return min(self.markov.items(), key=lambda item: item[1])
 
 
 def pretrain_genomes(
@@ -187,34 +160,15 @@ def pretrain_genomes(
     if progress:
         _say("Language model: trained; fitting Markov models on the same text")
     markov, markov_excluded = _markov(corpus, report)
-    training["markov_bits_per_base"] = _with_text_keys(markov)
+    training["markov_bits_per_base"] = with_text_keys(markov)
     training["markov_excluded"] = {
-        name: _with_text_keys(bits) for name, bits in markov_excluded.items()
+        name: with_text_keys(bits) for name, bits in markov_excluded.items()
     }
     result = PretrainingResult(report, markov, training, markov_excluded)
     save_language_model(model, out, language_model_card(result), training)
     # Not before the model is safe: a full disk must not cost the training.
     (out / CHECKPOINT).unlink(missing_ok=True)
     return result
-
-
-def read_pretraining_result(folder: str | Path) -> PretrainingResult:
-    """Return what was measured when the language model in `folder` was trained."""
-    training = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["training"]
-    return PretrainingResult(
-        LanguageModelReport(**training["report"]),
-        _with_whole_keys(training["markov_bits_per_base"]),
-        training,
-        {n: _with_whole_keys(bits) for n, bits in training.get("markov_excluded", {}).items()},
-    )
-
-
-def _with_text_keys(bits: dict[int, float]) -> dict[str, float]:
-    return {str(order): value for order, value in bits.items()}
-
-
-def _with_whole_keys(bits: dict[str, float]) -> dict[int, float]:
-    return {int(order): value for order, value in bits.items()}
 
 
 def _corpus(paths: Sequence[Path]) -> Corpus:
