@@ -6,7 +6,7 @@ import bisect
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from genomic_ulmfit.inference.scan import (
     Interval,
     Mode,
     ScanSettings,
+    ScoredPiece,
     StrandScores,
     make_settings,
     n_windows,
@@ -32,6 +33,7 @@ from genomic_ulmfit.inference.scan import (
     whole_genome,
 )
 from genomic_ulmfit.inference.tracks import TRACKS, Spans, Spool, spans_of, track_kind
+from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.store import load_classifier, read_config
 
 STRANDS = {1: "plus", -1: "minus"}
@@ -158,37 +160,29 @@ def scan_genome(
         If an argument or file cannot be used, or no contig is as long as a window.
     """
     suffix, write_track = track_kind(track)
-    given, out = str(out), Path(out)
-    if out.is_dir() or given.endswith(("/", os.sep)):
-        raise InputError(f"--out: {out} is a folder; give a prefix for file names, as {out}/scan.")
-    require_writable(out.parent)
-    for ending in _endings():
-        require_another(output_path(out, ending), genome_path, regions, model_folder)
+    out = _usable_prefix(out, (genome_path, regions, model_folder))
     if threshold is not None and not 0 <= threshold <= 1:
         raise InputError(f"--threshold: got {threshold}, allowed is a probability, 0 to 1.")
     if min_distance < 1:
         raise InputError(f"--min-distance: got {min_distance}, allowed is 1 or more.")
     model = load_classifier(model_folder)
-    training = read_config(model_folder)["training"]
-    if anchor is None:
-        anchor = training.get("anchor")
-    knows_anchor = anchor is not None
-    if mode is None:
-        mode = "dense"
+    config = read_config(model_folder)
+    known_anchor = config["training"].get("anchor") if anchor is None else anchor
     settings = make_settings(
         model,
         window=window,
-        anchor=anchor,
+        anchor=known_anchor,
         step=step,
         target=target,
-        mode=mode,
+        mode=mode or "dense",
         precision=precision,
     )
     genome = read_genome(genome_path)
     if circular:
         genome = genome.as_circular()
-    short = [contig for contig in genome.contigs if not n_windows(contig, settings)]
-    if len(short) == len(genome.contigs):
+    contigs = [contig for contig in genome.contigs if n_windows(contig, settings)]
+    n_short = len(genome.contigs) - len(contigs)
+    if not contigs:
         longest = max(map(len, genome.contigs))
         raise InputError(
             f"{genome_path}: no contig is as long as a window of {settings.window} bases; the "
@@ -201,7 +195,6 @@ def scan_genome(
     begun = time.monotonic()
     calibration = None
     if threshold is None:
-        contigs = [contig for contig in genome.contigs if n_windows(contig, settings)]
         calibration = calibrate(
             model,
             contigs,
@@ -214,27 +207,21 @@ def scan_genome(
     else:
         least = _log_odds(threshold)
     calibrated = time.monotonic()
-    calls: list[Call] = []
-    counts = {"scored": 0, "not_scored": 0}
-    out.parent.mkdir(parents=True, exist_ok=True)
     notes = list(genome.notes)
     with ExitStack() as spools:
+        out.parent.mkdir(parents=True, exist_ok=True)
         tracks = {
             strand: spools.enter_context(Spool(out.parent, genome.contigs)) for strand in STRANDS
         }
-        caller = _Caller(calls, least, min_distance)
-        done = 0
-        for piece in scan(model, intervals, settings):
-            for strand, scores in piece.strands.items():
-                spans = spans_of(piece.contig, strand, scores, settings)
-                tracks[strand].add(piece.contig, spans)
-                unknown = int(np.isnan(scores.log_odds).sum())
-                counts["not_scored"] += unknown
-                counts["scored"] += len(scores.log_odds) - unknown
-                caller.add(piece.contig, strand, scores)
-            done += piece.end - piece.start
-            report("Scanning", done, total)
-        caller.finish()
+        caller = _Caller(least, min_distance)
+        counts = _scan_into(
+            tracks,
+            caller,
+            scan(model, intervals, settings),
+            settings,
+            lambda done: report("Scanning", done, total),
+        )
+        calls = caller.finish()
         if not counts["scored"]:
             raise InputError(
                 f"{genome_path if regions is None else regions}: no window has a score. Too many "
@@ -258,38 +245,15 @@ def scan_genome(
         seconds = time.monotonic() - calibrated
         write_bed(calls, settings, written[0])
         write_gff3(calls, genome.contigs, settings, written[1])
-        if calibration is not None and settings.mode == "exact":
-            notes.append(
-                "The threshold is calibrated in dense mode; this model's scores in exact mode may "
-                "run a little higher or lower."
-            )
-        if settings.mode == "dense" and not model.config.context:
-            notes.append(
-                "The model was trained without context and here knows what stands around a "
-                "window: its scores differ somewhat from those of predict. --mode exact gives "
-                "the same for each window, but takes a hundred times as long or more."
-            )
-        if not knows_anchor:
-            notes.append(
-                "The model does not know where in its windows a site lies, so calls are named by "
-                f"the middle, base {settings.anchor} of {settings.window}. If the windows were cut "
-                "with the site elsewhere, say so: --anchor."
-            )
-        if settings.step > 1 and not model.config.context:
-            notes.append(
-                f"A window is scored every {settings.step} bases: sites in between are seen a base "
-                "off, which a model of start codons does not forgive. --step 1 scores every base."
-            )
-        if short:
-            notes.append(
-                f"{len(short):,} of {len(genome.contigs):,} contigs were not scanned: they are "
-                f"shorter than a window of {settings.window} bases."
-            )
-        if counts["not_scored"]:
-            notes.append(
-                f"{counts['not_scored']:,} windows have no score: more than a tenth of their bases "
-                "is ambiguous."
-            )
+        notes += _notes(
+            model,
+            settings,
+            calibrated=calibration is not None,
+            knows_anchor=known_anchor is not None,
+            n_contigs=len(genome.contigs),
+            n_short=n_short,
+            n_not_scored=counts["not_scored"],
+        )
         if (page := output_path(out, ".html")).exists():
             notes.append(f"{page} is not of this scan; genomic-ulmfit view makes it anew.")
         summary = {
@@ -298,14 +262,14 @@ def scan_genome(
                 "file": Path(genome_path).name,
                 "simulated": genome.simulated,
                 "contigs": len(genome.contigs),
-                "contigs_shorter_than_a_window": len(short),
+                "contigs_shorter_than_a_window": n_short,
                 "bases": genome.n_bases,
                 "genes": genome.n_genes,
                 "sha256": genome.sha256(),
             },
             "model": {
                 "folder": Path(model_folder).resolve().name,
-                "sha256": read_config(model_folder)["sha256"],
+                "sha256": config["sha256"],
                 "class": model.config.classes[settings.target],
             },
             "settings": {
@@ -321,18 +285,7 @@ def scan_genome(
             "threshold": _threshold_summary(least, calibration),
             "bases_scanned": total,
             "windows": counts,
-            "calls": {
-                "all": len(calls),
-                "plus": sum(call.strand > 0 for call in calls),
-                "minus": sum(call.strand < 0 for call in calls),
-                "per_mbp": len(calls) / total * 1e6,
-            },
-            "densest_region": {
-                "contig": densest.contig.name,
-                "start": densest.start,
-                "end": densest.end,
-                "calls": len(densest.calls),
-            },
+            **_calls_summary(calls, densest, total),
             "seconds_of_calibration": calibrated - begun,
             "seconds": seconds,
             "bases_per_second": total / seconds,
@@ -340,6 +293,17 @@ def scan_genome(
         }
         write_json(written[2], summary)
     return ScanResult(genome, settings, least, tuple(calls), densest, summary, tuple(notes))
+
+
+def _usable_prefix(out: str | Path, read: Sequence[str | Path | None]) -> Path:
+    """Return ``--out`` as a path, if files can be written there and none is one that is read."""
+    given, out = str(out), Path(out)
+    if out.is_dir() or given.endswith(("/", os.sep)):
+        raise InputError(f"--out: {out} is a folder; give a prefix for file names, as {out}/scan.")
+    require_writable(out.parent)
+    for ending in _endings():
+        require_another(output_path(out, ending), *read)
+    return out
 
 
 def _endings() -> list[str]:
@@ -455,8 +419,8 @@ def _removed_if_stopped(paths: list[Path]) -> Iterator[None]:
 class _Caller:
     """Gathers the scores above a threshold and calls contig after contig."""
 
-    def __init__(self, calls: list[Call], threshold: float, min_distance: int) -> None:
-        self.calls = calls
+    def __init__(self, threshold: float, min_distance: int) -> None:
+        self.calls: list[Call] = []
         self.threshold = threshold
         self.min_distance = min_distance
         self.contig: Contig | None = None
@@ -471,10 +435,10 @@ class _Caller:
             StrandScores(scores.anchors[above], scores.log_odds[above])
         )
 
-    def finish(self) -> None:
-        """Call the promoters of the contig at hand."""
+    def finish(self) -> list[Call]:
+        """Call the promoters of the contig at hand; return those of all so far, in genome order."""
         if self.contig is None:
-            return
+            return self.calls
         called = [
             call
             for strand, parts in self.candidates.items()
@@ -489,12 +453,97 @@ class _Caller:
         ]
         self.calls += sorted(called, key=lambda call: (call.anchor, -call.strand))
         self.candidates = {}
+        return self.calls
+
+
+def _scan_into(
+    tracks: Mapping[int, Spool],
+    caller: _Caller,
+    pieces: Iterable[ScoredPiece],
+    settings: ScanSettings,
+    report: Callable[[int], None],
+) -> dict[str, int]:
+    """Put pieces of a scan where they belong; return how many windows have a score, or none."""
+    counts = {"scored": 0, "not_scored": 0}
+    done = 0
+    for piece in pieces:
+        for strand, scores in piece.strands.items():
+            tracks[strand].add(piece.contig, spans_of(piece.contig, strand, scores, settings))
+            unknown = int(np.isnan(scores.log_odds).sum())
+            counts["not_scored"] += unknown
+            counts["scored"] += len(scores.log_odds) - unknown
+            caller.add(piece.contig, strand, scores)
+        done += piece.end - piece.start
+        report(done)
+    return counts
 
 
 def _log_odds(probability: float) -> float:
     if probability in (0, 1):
         return math.inf if probability else -math.inf
     return math.log(probability / (1 - probability))
+
+
+def _notes(
+    model: Classifier,
+    settings: ScanSettings,
+    *,
+    calibrated: bool,
+    knows_anchor: bool,
+    n_contigs: int,
+    n_short: int,
+    n_not_scored: int,
+) -> Iterator[str]:
+    """Say what a user should know of how the scan was made."""
+    if calibrated and settings.mode == "exact":
+        yield (
+            "The threshold is calibrated in dense mode; this model's scores in exact mode may "
+            "run a little higher or lower."
+        )
+    if settings.mode == "dense" and not model.config.context:
+        yield (
+            "The model was trained without context and here knows what stands around a "
+            "window: its scores differ somewhat from those of predict. --mode exact gives "
+            "the same for each window, but takes a hundred times as long or more."
+        )
+    if not knows_anchor:
+        yield (
+            "The model does not know where in its windows a site lies, so calls are named by "
+            f"the middle, base {settings.anchor} of {settings.window}. If the windows were cut "
+            "with the site elsewhere, say so: --anchor."
+        )
+    if settings.step > 1 and not model.config.context:
+        yield (
+            f"A window is scored every {settings.step} bases: sites in between are seen a base "
+            "off, which a model of start codons does not forgive. --step 1 scores every base."
+        )
+    if n_short:
+        yield (
+            f"{n_short:,} of {n_contigs:,} contigs were not scanned: they are "
+            f"shorter than a window of {settings.window} bases."
+        )
+    if n_not_scored:
+        yield (
+            f"{n_not_scored:,} windows have no score: more than a tenth of their bases "
+            "is ambiguous."
+        )
+
+
+def _calls_summary(calls: Sequence[Call], densest: Region, n_bases: int) -> dict[str, Any]:
+    return {
+        "calls": {
+            "all": len(calls),
+            "plus": sum(call.strand > 0 for call in calls),
+            "minus": sum(call.strand < 0 for call in calls),
+            "per_mbp": len(calls) / n_bases * 1e6,
+        },
+        "densest_region": {
+            "contig": densest.contig.name,
+            "start": densest.start,
+            "end": densest.end,
+            "calls": len(densest.calls),
+        },
+    }
 
 
 def _threshold_summary(least: float, calibration: Calibration | None) -> dict[str, Any]:
