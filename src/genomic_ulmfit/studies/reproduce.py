@@ -21,9 +21,12 @@ from genomic_ulmfit.evaluation.baselines import BASELINES
 from genomic_ulmfit.evaluation.metrics import paired_bootstrap_difference, paired_difference
 from genomic_ulmfit.files import file_sha256, require_writable, write_json
 from genomic_ulmfit.models.config import preset as preset_config
+from genomic_ulmfit.models.pretrained import PretrainedEncoder
 from genomic_ulmfit.reports.report import write_report
 from genomic_ulmfit.reports.results import (
     Comparison,
+    Curve,
+    Machine,
     StudyResults,
     json_ready,
     summarise,
@@ -54,6 +57,18 @@ COMPARED = (
     ("naive", "onehot_lr"),
 )
 COMPARED_METRICS = ("accuracy", "mcc")
+
+HOW_MODELS_ARE_MADE = (
+    "Each seed draws its own split, negatives, weights and batches; a language model is "
+    "trained once and is the same for all.",
+    "Pretrained models are what `train` makes of this many labels: the encoder is left as "
+    "it is, and beside a small network on its hidden states a linear probe of them and a "
+    "network over bases have a say. The recipe without an encoder is the same with a probe "
+    "of the bases alone. The naive model is a network with random weights, "
+    "trained from end to end, and the same network over bases beside it. Models with the "
+    "seed's head are fine-tuned as the seed's were.",
+)
+"""Notes of every report."""
 
 QUICK_MODELS = (*BASELINES, WORDS, "naive", "e_coli", "ensemble")
 
@@ -168,25 +183,7 @@ def reproduce(
     cells = [
         Cell(protocol, model, seed) for protocol in protocols for seed in seeds for model in models
     ]
-    done: dict[Cell, dict[str, Any]] = {}
-    for number, cell in enumerate(cells, start=1):
-        path = cell.path(out)
-        if path.exists():
-            done[cell] = json.loads(path.read_text(encoding="utf-8"))
-        else:
-            say(f"{number}/{len(cells)}: {cell}")
-            network = NETWORKS.get(cell.model)
-            done[cell] = run_cell(
-                cell,
-                tables.of(cell.protocol, cell.seed),
-                encoders[network.encoder] if network and network.encoder else None,
-                preset=preset,
-                precision=precision,
-                progress=progress,
-            )
-            write_json(path, done[cell])
-        say(f"{number}/{len(cells)}: {cell}: accuracy {done[cell]['row']['accuracy']:.4f}")
-
+    done = _run_cells(cells, tables, encoders, out, preset, precision, say, progress)
     rows = [result["row"] for result in done.values()]
     results: StudyResults = {
         "title": "Promoters and other DNA: what language-model pretraining buys"
@@ -205,14 +202,7 @@ def reproduce(
             "simulated": genome.simulated,
             "source": source.source,
         },
-        "machine": {
-            "cpu": _processor(),
-            "cores": len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else (os.cpu_count() or 1),
-            "precision": precision,
-            "torch": torch.__version__,
-        },
+        "machine": _machine(precision),
         "rows": rows,
         "summary": summarise(rows),
         "comparisons": list(_comparisons(done, protocols, models, seeds)),
@@ -221,43 +211,89 @@ def reproduce(
             for protocol in protocols
         },
         "language_models": language_models,
-        "curves": [
-            {
-                "model": cell.model,
-                "protocol": cell.protocol,
-                "seed": cell.seed,
-                "points": result["curve"],
-            }
-            for cell, result in done.items()
-            if result["curve"]
-        ],
+        "curves": _curves(done),
         "notes": [
             *genome.notes,
             *tables.of(protocols[0], seeds[0]).attrs["notes"],
-            "Each seed draws its own split, negatives, weights and batches; a language model is "
-            "trained once and is the same for all.",
-            "Pretrained models are what `train` makes of this many labels: the encoder is left as "
-            "it is, and beside a small network on its hidden states a linear probe of them and a "
-            "network over bases have a say. The recipe without an encoder is the same with a probe "
-            "of the bases alone. The naive model is a network with random weights, "
-            "trained from end to end, and the same network over bases beside it. Models with the "
-            "seed's head are fine-tuned as the seed's were.",
+            *HOW_MODELS_ARE_MADE,
         ],
     }
-    predictions = {
-        (model, protocol): [
-            (
-                np.array(done[Cell(protocol, model, seed)]["labels"]),
-                np.array(done[Cell(protocol, model, seed)]["probabilities"]),
+    results = json_ready(results)
+    write_report(results, _predictions(done, protocols, models, seeds), out)
+    return results
+
+
+def _run_cells(
+    cells: Sequence[Cell],
+    tables: Tables,
+    encoders: dict[str, PretrainedEncoder],
+    out: Path,
+    preset: str,
+    precision: str,
+    say: Callable[[str], None],
+    progress: bool,
+) -> dict[Cell, dict[str, Any]]:
+    """Read the cells that are there and run the others, each of which is kept when it is done."""
+    done: dict[Cell, dict[str, Any]] = {}
+    for number, cell in enumerate(cells, start=1):
+        path = cell.path(out)
+        if path.exists():
+            done[cell] = json.loads(path.read_text(encoding="utf-8"))
+        else:
+            say(f"{number}/{len(cells)}: {cell}")
+            network = NETWORKS.get(cell.model)
+            done[cell] = run_cell(
+                cell,
+                tables.of(cell.protocol, cell.seed),
+                encoders[network.encoder] if network and network.encoder else None,
+                preset=preset,
+                precision=precision,
+                progress=progress,
             )
-            for seed in seeds
+            write_json(path, done[cell])
+        say(f"{number}/{len(cells)}: {cell}: accuracy {done[cell]['row']['accuracy']:.4f}")
+    return done
+
+
+def _curves(done: dict[Cell, dict[str, Any]]) -> list[Curve]:
+    """Return the training curves; a probe and the baselines have none."""
+    return [
+        {
+            "model": cell.model,
+            "protocol": cell.protocol,
+            "seed": cell.seed,
+            "points": result["curve"],
+        }
+        for cell, result in done.items()
+        if result["curve"]
+    ]
+
+
+def _predictions(
+    done: dict[Cell, dict[str, Any]],
+    protocols: Sequence[str],
+    models: Sequence[str],
+    seeds: Sequence[int],
+) -> dict[tuple[str, str], list[tuple[np.ndarray, np.ndarray]]]:
+    """Return labels and probabilities of the test sequences, seed by seed."""
+    return {
+        (model, protocol): [
+            (np.array(result["labels"]), np.array(result["probabilities"]))
+            for result in (done[Cell(protocol, model, seed)] for seed in seeds)
         ]
         for protocol in protocols
         for model in models
     }
-    results = json_ready(results)
-    write_report(results, predictions, out)
-    return results
+
+
+def _machine(precision: str) -> Machine:
+    counted = hasattr(os, "sched_getaffinity")  # Not on macOS and Windows.
+    return {
+        "cpu": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if counted else os.cpu_count() or 1,
+        "precision": precision,
+        "torch": torch.__version__,
+    }
 
 
 def _names_of(encoders: Encoders) -> dict[str, dict[str, str | None]]:
