@@ -165,7 +165,10 @@ def readable(name: str | os.PathLike[str], wanted: str) -> Iterator[None]:
             f"{name}: the gzip file is truncated or damaged ({error}). Download or copy it again."
         ) from error
     except UnicodeDecodeError:
-        raise InputError(f"{name}: not a text file in UTF-8. Give one {wanted}.") from None
+        raise InputError(
+            f"{name}: not a text file in UTF-8 (a workbook of Excel or text in UTF-16 must be "
+            f"saved as such first). Give one {wanted}."
+        ) from None
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

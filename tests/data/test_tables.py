@@ -132,6 +132,18 @@ def test_missing_column_names_the_columns_found(tmp_path: Path, missing: str) ->
     assert f"Rename {missing.title()} to {missing}." in message
 
 
+@pytest.mark.parametrize("name", ["split", "anchor", "before", "after"])
+def test_a_column_that_is_nearly_one_of_ours(tmp_path: Path, name: str) -> None:
+    given = name.title()
+    message = refused(written(tmp_path, f"sequence,label,{given}\nAC,1,5\nAG,0,5\n"))
+    assert f"a column {given!r}, which would mean nothing" in message
+    assert f"Rename it to {name}" in message
+
+
+def test_reads_are_no_table(tmp_path: Path) -> None:
+    assert "this is FASTQ" in refused(written(tmp_path, "@r1\nACGT\n+\nIIII\n"))
+
+
 def test_repeated_column(tmp_path: Path) -> None:
     message = refused(written(tmp_path, "sequence,label,label\nAC,1,0\n"))
     assert "a column name is used twice" in message

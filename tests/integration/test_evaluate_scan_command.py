@@ -89,7 +89,10 @@ def test_mistakes(command: Callable, calls: Path, truth: Path, tmp_path: Path) -
         message: str = ran.stderr
         return message
 
-    assert "names in the file: test, train" in refused(calls, truth, "--truth-name", "valid")
+    message = refused(calls, truth, "--truth-name", "valid")
+    assert "--truth-name: got 'valid'" in message
+    assert "names found are test, train" in message
+    assert "Calls come first" in refused(truth, calls)
     assert "--tolerance: got -5" in refused(calls, truth, "--tolerance", -5)
     assert "there is no such file" in refused(calls, tmp_path / "none.bed")
     other = tmp_path / "other.bed"

@@ -178,6 +178,11 @@ def test_mistakes(
     message = refused(classifier_folder, bad)
     assert "sequence 1 (a): has 8 bases, but this model was trained on sequences of 150" in message
     assert "no such model folder" in refused(tmp_path / "none", fasta)
+    before = sorted(classifier_folder.iterdir())
+    ran = command("explain", classifier_folder, fasta, "--out", classifier_folder)
+    assert ran.code == 2
+    assert "is a model folder; name another" in ran.stderr
+    assert sorted(classifier_folder.iterdir()) == before
     assert "a classifier is needed here" in refused(encoder_folder, fasta)
     assert "--method: got 'magic'" in refused(classifier_folder, fasta, "--method", "magic")
     assert "--anchor: got 150, allowed are 0 to 149" in refused(

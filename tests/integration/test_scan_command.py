@@ -61,7 +61,7 @@ def test_counts_agree(done) -> None:
     base = gffutils.create_db(f"{out}.gff3", ":memory:")
     calls = summary["calls"]["all"]
     assert calls == len(lines) == base.count_features_of_type("promoter") > 0
-    assert f"{calls:,} promoters called" in ran.stdout
+    assert f"{calls:,} calls of class 1 (" in ran.stdout
     assert summary["genome"]["simulated"]
     assert summary["threshold"]["probability"] == 0.6
     assert summary["threshold"]["expected_calls_by_chance_per_mbp"] is None

@@ -182,6 +182,50 @@ def test_without_an_encoder_with_many_classes_and_lengths_and_no_split(
     assert "No validation rows were given" in (out / "card.md").read_text(encoding="utf-8")
 
 
+def small_table(path: Path, rows: list[str], columns: str = "sequence,label") -> Path:
+    path.write_text("\n".join([columns, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+ROWS = [f"{'ACGTTGCA' * 4}{'ACGT'[i % 4]}{'ACGT'[i // 4]},{i % 2}" for i in range(12)]
+
+
+def test_notes_on_the_table(command: Callable, encoder_folder: Path, tmp_path: Path) -> None:
+    sequence = ROWS[0].partition(",")[0]
+    rows = [f"{row},{i % 2 + 9}" for i, row in enumerate([*ROWS, ROWS[1], f"{sequence},1"])]
+    table = small_table(tmp_path / "t.csv", rows, "sequence,label,anchor")
+    out = tmp_path / "model"
+    ran = command("train", table, "--out", out, "--encoder", encoder_folder)
+    assert ran.code == 0, ran.stderr
+    told = " ".join(ran.stderr.split())
+    assert "1 sequences stand in rows of different classes (the first: sequence_1 and" in told
+    assert "2 of 14 rows repeat the sequence of another" in told
+    assert "Column anchor holds 9, 10, not one whole number" in told
+    assert read_config(out)["training"]["anchor"] is None
+    assert len(read_config(out)["training"]["notes"]) == 3
+
+
+def test_one_row_of_another_length_is_named(
+    command: Callable, encoder_folder: Path, tmp_path: Path
+) -> None:
+    table = small_table(tmp_path / "t.csv", [*ROWS, "ACGTACGTAC,1"])
+    start = ("--out", tmp_path / "model", "--encoder", encoder_folder)
+    ran = command("train", table, *start)
+    assert ran.code == 2
+    assert "row 13 (sequence_13): has 10 bases, but 12 of 13 rows have 34" in ran.stderr
+    assert not (tmp_path / "model").exists()
+    ran = command("train", table, *start, "--head", "pooling", "--epochs", 1)
+    assert ran.code == 0, ran.stderr
+
+
+def test_an_anchor_below_0(command: Callable, tmp_path: Path) -> None:
+    table = small_table(tmp_path / "t.csv", [f"{row},-20" for row in ROWS], "sequence,label,anchor")
+    ran = command("train", table, "--out", tmp_path / "model", "--preset", "tiny")
+    assert ran.code == 2
+    assert "column anchor: got -20; it counts the bases" in " ".join(ran.stderr.split())
+    assert not (tmp_path / "model").exists()
+
+
 @pytest.fixture
 def shipped(encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One small encoder in place of those that come with the program."""

@@ -56,11 +56,13 @@ def evaluate_scan(
         METRICS,
         read_calls,
         read_truth,
+        require_in_order,
         scanned_regions,
         score_calls,
         select,
     )
 
+    require_in_order(calls, truth)
     compared = select(
         read_calls(calls),
         read_truth(truth),

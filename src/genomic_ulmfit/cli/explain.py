@@ -31,7 +31,11 @@ def explain(
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option("--class", help="Class to explain.", show_default="the second of two"),
+        typer.Option(
+            "--class",
+            help="Class to explain.",
+            show_default="of two, the one not named 0, no, non-..., other",
+        ),
     ] = None,
     anchor: Annotated[
         int | None,
@@ -119,7 +123,11 @@ def explain(
             f"{len(explanation.ids):,} sequences explained, {result.summary['called']:,} of them "
             f"called {explanation.name}."
         )
-        for stretch in explanation.stretches():
+        stretches = explanation.stretches()
+        if stretches:
+            origin = "first base" if explanation.anchor is None else "site"
+            console.print(f"What matters most, on average, places counted from the {origin}:")
+        for stretch in stretches:
             console.print(
                 f"{from_site(stretch.start, explanation.anchor):>6} to "
                 f"{from_site(stretch.end - 1, explanation.anchor):<6} {stretch.bases}  "

@@ -42,7 +42,8 @@ def predict(
     Writes one row per sequence, in the order of the input: id, label (the
     likeliest class), probability (of that label), and the probability of
     every class. Reads and writes as it goes, so that any number of
-    sequences will do.
+    sequences will do. A file that is there under the name of --out is
+    replaced.
 
     Example:
 

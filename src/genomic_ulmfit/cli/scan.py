@@ -55,7 +55,11 @@ def scan(
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option("--class", help="Class to scan for.", show_default="the second of two"),
+        typer.Option(
+            "--class",
+            help="Class to scan for.",
+            show_default="of two, the one not named 0, no, non-..., other",
+        ),
     ] = None,
     min_distance: Annotated[
         int, typer.Option(help="Least bases between calls of one strand; the best one stays.")
@@ -97,8 +101,10 @@ def scan(
     Writes PREFIX.plus.bw and PREFIX.minus.bw (probability at the anchor),
     PREFIX.bed and PREFIX.gff3 (called promoters: the window, its anchor,
     score, nearest gene downstream), PREFIX.json (all settings and counts)
-    and PREFIX.png (where calls are densest). A scan that is stopped leaves
-    no tracks and no calls; start it again.
+    and PREFIX.png (where calls are densest). Files of an earlier scan under
+    the same PREFIX are replaced. A scan that is stopped leaves no tracks and
+    no calls; start it again. Calibration takes as long for --regions as for
+    a genome; --threshold does without.
     """
     from genomic_ulmfit.cli.progress import Progress
     from genomic_ulmfit.console import plain_console
@@ -135,9 +141,10 @@ def scan(
     chance = summary["threshold"]["expected_calls_by_chance_per_mbp"]
     calls = summary["calls"]
     console.print(
-        f"{calls['all']:,} promoters called ({calls['plus']:,} forward, {calls['minus']:,} "
-        f"reverse) in {summary['bases_scanned']:,} bases: {calls['per_mbp']:.0f} per Mbp at "
-        f"probability {summary['threshold']['probability']:.6g} or more"
+        f"{calls['all']:,} calls of class {summary['model']['class']} ({calls['plus']:,} forward, "
+        f"{calls['minus']:,} reverse) in {summary['bases_scanned']:,} bases: "
+        f"{calls['per_mbp']:.0f} per Mbp at probability "
+        f"{summary['threshold']['probability']:.6g} or more"
         + ("." if chance is None else f"; by chance {chance:.0f} per Mbp are expected.")
     )
     console.print(

@@ -63,8 +63,8 @@ def train(
     top of it and one over bases alone, their logits averaged. Sequences of
     several lengths have no positions to weigh: for them the language model is
     fine-tuned with a head that pools, whatever the number of labels. --head
-    position fine-tunes it for sequences of one length, too, which takes several
-    times as long and gained nothing where we measured it.
+    position fine-tunes it for sequences of one length, too, which takes about
+    twice as long and gained nothing where we measured it.
 
     With a split column, rows marked train are learnt from, rows marked
     valid are watched, rows marked test are left for `genomic-ulmfit
@@ -106,12 +106,14 @@ def train(
     watched = "" if accuracy is None else f"; accuracy on validation rows {accuracy:.4f}"
     console.print(f"{training['n_train']:,} sequences, {training['trained']}{watched}")
     console.print(f"written to {out}")
+    for note in training["notes"]:
+        plain_console(stderr=True).print(marked("Note:", note))
     if training["n_train"] < FEW_FOR_A_NETWORK and training["recipe"]["probe"] is None:
         plain_console(stderr=True).print(
             marked(
                 "Note:",
                 f"{training['n_train']:,} sequences are few to train a network on: it may have "
                 "learnt them by heart, so keep some for a test. From sequences of one length and a "
-                "pretrained encoder a linear probe learns more (--head auto).",
+                "pretrained encoder --head auto fits a linear probe, which learns more.",
             )
         )

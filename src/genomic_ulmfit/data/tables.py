@@ -126,6 +126,8 @@ def _read_text(path: Path) -> str:
             f"{path}: this is a GenBank file, a genome. Cut labelled sequences from it with "
             f"genomic-ulmfit data promoters. {_FORMATS}"
         )
+    if text.startswith("@") and text.count("\n+") > 0:
+        raise InputError(f"{path}: this is FASTQ, reads without labels. {_FORMATS}")
     return text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\n")
 
 
@@ -153,6 +155,13 @@ def _parse_csv(path: Path, text: str) -> pd.DataFrame:
             advice = f" Rename {alike} to {name}." if alike else ""
             raise InputError(
                 f"{path}: no column named {name!r}; columns found: {shown}.{advice} {_FORMATS}"
+            )
+    for name in ("split", "anchor", "before", "after"):
+        alike = next((one for one in columns if one.lower() == name), name)
+        if name not in columns and alike != name:
+            raise InputError(
+                f"{path}: there is a column {alike!r}, which would mean nothing; columns found: "
+                f"{shown}. Rename it to {name}, or, if it is something else, to another name."
             )
     if len(set(columns)) < len(columns):
         raise InputError(f"{path}: a column name is used twice; columns found: {shown}.")

@@ -29,6 +29,7 @@ from genomic_ulmfit.dna.bed import Bed, BedLine, read_bed
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.evaluation.metrics import Estimate
 
+_LOG_ODDS = "logOdds"
 METRICS = ("precision", "recall", "f1", "auprc")
 BLOCK = 20_000
 """Bases that the bootstrap draws together, for neighbouring sites are not independent."""
@@ -360,7 +361,7 @@ def read_calls(path: str | os.PathLike[str]) -> list[Site]:
         If the file cannot be read, or a line has no strand or no score.
     """
     bed = read_bed(path)
-    column = bed.columns.index("logOdds") if "logOdds" in bed.columns else 4
+    column = bed.columns.index(_LOG_ODDS) if _LOG_ODDS in bed.columns else 4
     return [_call(line, column, path) for line in bed.lines]
 
 
@@ -384,6 +385,15 @@ def read_truth(path: str | os.PathLike[str]) -> list[Site]:
         Site(line.contig, _position(line), _strand(line, path), name=line.fields[3])
         for line in _lines(read_bed(path), path)
     ]
+
+
+def require_in_order(calls: str | os.PathLike[str], truth: str | os.PathLike[str]) -> None:
+    """Check that it is not the truth alone that a scan wrote: then the two change places."""
+    if _LOG_ODDS in read_bed(truth).columns and _LOG_ODDS not in read_bed(calls).columns:
+        raise InputError(
+            f"{truth}: is what a scan wrote, and {calls} is not. Calls come first: evaluate-scan "
+            f"{truth} {calls}"
+        )
 
 
 def scanned_regions(calls: str | os.PathLike[str]) -> str | None:
@@ -505,10 +515,12 @@ def select(
         truth = [site for site in truth if site in inside]
     counted = [site for site in truth if name is None or site.name == name]
     if not counted:
-        names = _some({site.name for site in truth}) if truth else "none"
+        if not truth:
+            raise InputError(f"--regions: none of {every:,} known sites lies in them.")
         raise InputError(
-            f"truth: no known site is left to compare with; names in the file"
-            f"{' and regions' if regions else ''}: {names}."
+            f"--truth-name: got {name!r}, but none of {len(truth):,} known sites"
+            f"{' in the regions' if regions else ''} has this name; names found are "
+            f"{_some({site.name for site in truth})}."
         )
     others = [site for site in truth if name is not None and site.name != name]
     if others:

@@ -181,6 +181,8 @@ def explain(
     require_writable(out)
     if (out / PAGE).exists():
         raise InputError(f"--out: {out} holds an explanation already; name another folder.")
+    if (out / "config.json").exists():
+        raise InputError(f"--out: {out} is a model folder; name another.")
     for name in (SUMMARY, EFFECTS, POSITIONS, STRETCHES, *map(_arrays_file, METHODS)):
         require_another(out / name, sequences, variants, genome, model_folder)
     chosen = _methods(methods, variants)

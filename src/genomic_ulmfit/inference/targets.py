@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -17,6 +18,11 @@ from genomic_ulmfit.models.precision import autocast
 
 Floats = npt.NDArray[np.float32]
 
+_NEGATIVE = re.compile(
+    r"non.*|(?:0|-1|no|not|neg|negatives?|others?|random|controls?|background|shuffled|decoys?"
+    r"|false|none|rest|null)(?:[\s_.-].*)?$"
+)
+
 
 def target_index(classes: Sequence[str], wanted: str | None) -> int:
     """Return the column of the class that is asked about.
@@ -26,7 +32,8 @@ def target_index(classes: Sequence[str], wanted: str | None) -> int:
     classes : sequence of str
         The model's.
     wanted : str or None
-        What ``--class`` says; of two classes, the second one without it.
+        What ``--class`` says. Without it, of two classes the one whose name does not say that it
+        is the negative (`is_negative`), or else the second.
 
     Raises
     ------
@@ -39,10 +46,15 @@ def target_index(classes: Sequence[str], wanted: str | None) -> int:
                 f"--class: this model knows {len(classes)} classes; say which one to explain: "
                 f"{', '.join(classes)}."
             )
-        return 1
+        return 0 if is_negative(classes[1]) and not is_negative(classes[0]) else 1
     if wanted not in classes:
         raise InputError(f"--class: got {wanted!r}, allowed are {', '.join(classes)}.")
     return list(classes).index(wanted)
+
+
+def is_negative(name: str) -> bool:
+    """Tell whether a class is, by its name, what is not looked for: non-promoter, other, 0."""
+    return bool(_NEGATIVE.match(name.strip().lower()))
 
 
 def log_odds(logits: Tensor, target: int) -> Tensor:

@@ -92,8 +92,9 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(
-            f"{folder}: no such model folder. Classifiers are made by genomic-ulmfit train, "
-            "language models by genomic-ulmfit pretrain; shipped encoders are for --encoder."
+            f"{folder}: no such model folder. Classifiers are made by genomic-ulmfit train, which "
+            "starts from a language model of genomic-ulmfit pretrain or a shipped one "
+            "(genomic-ulmfit models)."
         )
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -211,6 +211,10 @@ def targets_of(labels: npt.ArrayLike, config: ClassifierConfig) -> npt.NDArray[n
     return np.array([index[name] for name in names], dtype=np.intp)
 
 
+ODD_LENGTHS = 0.1
+"""Share of rows, below which those of unusual length are taken for a mistake."""
+
+
 def train_classifier(
     table_path: str | Path,
     out: str | Path,
@@ -247,8 +251,9 @@ def train_classifier(
     -------
     dict
         What the folder's `config.json` says under `training`: among others ``trained`` (in
-        words), ``curve`` (as `fine_tune` returns it; empty for a probe) and
-        ``valid_accuracy`` (None without validation rows).
+        words), ``curve`` (as `fine_tune` returns it; empty for a probe),
+        ``valid_accuracy`` (None without validation rows) and ``notes`` (on the table, one sentence
+        each).
     """
     out = Path(out)
     require_writable(out)
@@ -262,6 +267,7 @@ def train_classifier(
     table_facts = {"file": Path(table_path).name, "sha256": file_sha256(table_path)}
     encoder_sha256 = None if folder is None else read_config(folder)["sha256"]
     context = _context_length(table, table_path, head, architecture.tokenizer.stride)
+    notes = [*_lengths(train, table_path, head), *_repeats(train)]
     codes = encode_all(train, context)
     config = classifier_config(codes, train["label"].to_numpy(), architecture, head, context)
     recipe = choose_recipe(len(codes), config, start, head, epochs)
@@ -287,7 +293,8 @@ def train_classifier(
         "trained": described(recipe, pretrained=start is not None),
         "recipe": asdict(recipe),
         "seed": seed,
-        "anchor": _anchor(table, config.length),
+        "anchor": _anchor(table, table_path, config.length, notes),
+        "notes": notes,
         "curve": curve,
         "valid_accuracy": None if watched is None else _accuracy(model, *watched, precision),
     }
@@ -384,13 +391,61 @@ def _accuracy(
     return float((likeliest == targets).mean())
 
 
-def _anchor(table: pd.DataFrame, length: int | None) -> int | None:
+def _lengths(train: pd.DataFrame, path: str | Path, head: str) -> list[str]:
+    """Say what several lengths change; raises `InputError` if a few rows alone are to blame."""
+    lengths = train["sequence"].str.len()
+    if head != "auto" or lengths.nunique() == 1:
+        return []
+    usual = lengths.mode()[0]
+    odd = lengths[lengths != usual]
+    if len(odd) < ODD_LENGTHS * len(lengths):
+        row = odd.index[0]
+        raise InputError(
+            f"{path}, row {row + 1} ({train['id'][row]}): has {odd.iloc[0]} bases, but "
+            f"{len(lengths) - len(odd):,} of {len(lengths):,} rows have {usual}. Cut such rows to "
+            "that length or remove them; or, to learn from sequences of any length, --head pooling."
+        )
+    return [
+        f"Sequences have {lengths.min():,} to {lengths.max():,} bases, so a network that does not "
+        "see position is trained. Cut to one length, they are for a head that does."
+    ]
+
+
+def _repeats(train: pd.DataFrame) -> Iterator[str]:
+    """Say which sequences stand in several rows."""
+    repeated = train[train.duplicated("sequence", keep=False)]
+    if repeated.empty:
+        return
+    classes = repeated.groupby("sequence", sort=False)["label"].nunique()
+    if (disputed := classes[classes > 1]).size:
+        ids = repeated.loc[repeated["sequence"] == disputed.index[0], "id"].head(2)
+        yield (
+            f"{len(disputed):,} sequences stand in rows of different classes (the first: "
+            f"{' and '.join(map(str, ids))}): no model can have all of them right."
+        )
+    surplus = len(repeated) - len(classes)
+    yield f"{surplus:,} of {len(train):,} rows repeat the sequence of another and tell nothing new."
+
+
+def _anchor(
+    table: pd.DataFrame, path: str | Path, length: int | None, notes: list[str]
+) -> int | None:
     """Return where in its windows the site lies that a table was cut at, if it tells."""
-    if length is None or "anchor" not in table or table["anchor"].nunique() != 1:
+    if length is None or "anchor" not in table:
         return None
-    anchor = table["anchor"].iloc[0]
+    anchors = table["anchor"].unique()
+    if len(anchors) > 1 or not isinstance(anchors[0], np.integer):
+        shown = ", ".join(map(str, anchors[:3])) + ", ..." * (len(anchors) > 3)
+        notes.append(f"Column anchor holds {shown}, not one whole number, and is not used.")
+        return None
+    anchor = int(anchors[0])
+    if anchor < 0:
+        raise InputError(
+            f"{path}, column anchor: got {anchor}; it counts the bases of a sequence before its "
+            f"site, 0 to {length - 1}. If {-anchor} stand before it, write {-anchor}."
+        )
     # A window that ends before its site has none to name it by.
-    return int(anchor) if isinstance(anchor, np.integer) and 0 <= anchor < length else None
+    return anchor if anchor < length else None
 
 
 def _card(model: Classifier, training: dict[str, Any]) -> str:
