@@ -156,7 +156,7 @@ def explain(
     methods : sequence of {"mutagenesis", "gradient", "perturbation"}, optional
         `DEFAULT_METHODS` if not given, and none if there are variants.
     target : str, optional
-        Name of a class; of two, the second if not given.
+        Name of a class; as `target_index` chooses if not given.
     anchor : int, optional
         Where in each sequence the site lies; the model's, where its folder tells.
     variants : path-like, optional

@@ -116,7 +116,7 @@ def make_settings(
     step : int, optional
         The tokenizer's stride if not given.
     target : str, optional
-        Name of a class; of two, the second if not given.
+        Name of a class; as `target_index` chooses if not given.
     mode : {"dense", "exact"}
     precision : {"bf16", "fp32"}, optional
         Probed if not given.
