@@ -218,9 +218,16 @@ def test_one_row_of_another_length_is_named(
     assert ran.code == 0, ran.stderr
 
 
-def test_an_anchor_below_0(command: Callable, tmp_path: Path) -> None:
+def test_an_anchor_below_0_is_refused_before_training(
+    command: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     table = small_table(tmp_path / "t.csv", [f"{row},-20" for row in ROWS], "sequence,label,anchor")
-    ran = command("train", table, "--out", tmp_path / "model", "--preset", "tiny")
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "genomic_ulmfit.training.finetuning_job.train_by_labels",
+            lambda *_, **__: pytest.fail("trained before the table was checked"),
+        )
+        ran = command("train", table, "--out", tmp_path / "model", "--preset", "tiny")
     assert ran.code == 2
     assert "column anchor: got -20; it counts the bases" in " ".join(ran.stderr.split())
     assert not (tmp_path / "model").exists()

@@ -126,7 +126,7 @@ def _read_text(path: Path) -> str:
             f"{path}: this is a GenBank file, a genome. Cut labelled sequences from it with "
             f"genomic-ulmfit data promoters. {_FORMATS}"
         )
-    if text.startswith("@") and text.count("\n+") > 0:
+    if text.startswith("@") and "\n+" in text:
         raise InputError(f"{path}: this is FASTQ, reads without labels. {_FORMATS}")
     return text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\n")
 

@@ -429,7 +429,7 @@ def _explain(
         if anchor is None:
             notes.append(
                 "The model does not know where in its windows the site lies, so that none is "
-                "marked. Say so: --anchor."
+                "marked. Say where it is: --anchor."
             )
     else:
         notes.append("The sequences differ in length, so there is no average over them.")

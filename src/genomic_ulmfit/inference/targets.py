@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float32]
 
 _NEGATIVE = re.compile(
     r"non.*|(?:0|-1|no|not|neg|negatives?|others?|random|controls?|background|shuffled|decoys?"
-    r"|false|none|rest|null)(?:[\s_.-].*)?$"
+    r"|false|rest|null)(?:[\s_.-].*)?$"
 )
 
 

@@ -146,18 +146,11 @@ def run_cell(
         probabilities = baseline.predict_proba(test["sequence"].tolist())
         labels = test["label"].to_numpy()
     elif cell.model == WORDS:
-        classes = classifier_config(
-            encode_all(train), train["label"].to_numpy(), preset_config(preset)
-        )
-        labels = targets_of(test["label"], classes)
         bases = train_without_encoder(
-            encode_all(train),
-            targets_of(train["label"], classes),
-            len(classes.classes),
-            seed=cell.seed,
-            progress=progress,
+            encode_all(train), train["label"].to_numpy(), 2, seed=cell.seed, progress=progress
         )
         probabilities = bases.predict_proba(encode_all(test))
+        labels = test["label"].to_numpy()
     else:
         language_model = None if encoder is None else load_language_model(encoder.folder)
         codes = encode_all(train)

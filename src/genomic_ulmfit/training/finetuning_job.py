@@ -32,6 +32,9 @@ HEADS = ("auto", "position", "pooling", "probe")
 DEFAULT_PRESET = "small"
 """Size of a network that starts from random weights, where none is asked for."""
 
+ODD_LENGTHS = 0.1
+"""Share of rows, below which those of unusual length are taken for a mistake."""
+
 
 def choose_encoder(encoder: str | Path | None, preset: str | None) -> Path | None:
     """Return the folder of the language model that a classifier starts from.
@@ -211,10 +214,6 @@ def targets_of(labels: npt.ArrayLike, config: ClassifierConfig) -> npt.NDArray[n
     return np.array([index[name] for name in names], dtype=np.intp)
 
 
-ODD_LENGTHS = 0.1
-"""Share of rows, below which those of unusual length are taken for a mistake."""
-
-
 def train_classifier(
     table_path: str | Path,
     out: str | Path,
@@ -270,6 +269,7 @@ def train_classifier(
     notes = [*_lengths(train, table_path, head), *_repeats(train)]
     codes = encode_all(train, context)
     config = classifier_config(codes, train["label"].to_numpy(), architecture, head, context)
+    anchor = _anchor(table, table_path, config.length, notes)
     recipe = choose_recipe(len(codes), config, start, head, epochs)
     valid = table[table["split"] == "valid"] if "split" in table else table[:0]
     watched = _validation(valid, config, table_path) if len(valid) else None
@@ -293,7 +293,7 @@ def train_classifier(
         "trained": described(recipe, pretrained=start is not None),
         "recipe": asdict(recipe),
         "seed": seed,
-        "anchor": _anchor(table, table_path, config.length, notes),
+        "anchor": anchor,
         "notes": notes,
         "curve": curve,
         "valid_accuracy": None if watched is None else _accuracy(model, *watched, precision),
