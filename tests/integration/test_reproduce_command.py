@@ -343,7 +343,7 @@ def test_without_an_ensemble_of_the_preset_its_rows_are_left_out(
     def stop(*_: object, **__: object) -> dict[str, Any]:
         if next(cells) == 2:
             raise KeyboardInterrupt
-        return {"row": {"accuracy": 0.5}}
+        return {"row": {"accuracy": 0.5, "seconds": 60.0}}
 
     monkeypatch.setattr("genomic_ulmfit.studies.reproduce.run_cell", stop)
     ran = command("reproduce", "--genome", genome_file, "--out", out, "--preset", "tiny")

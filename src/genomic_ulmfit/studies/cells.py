@@ -7,7 +7,7 @@ where it stopped, and several processes can share one.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,29 @@ class Cell:
     def path(self, out: Path) -> Path:
         """Return where its result is kept."""
         return out / "cells" / self.protocol / f"{self.model}-{self.seed}.json"
+
+
+def seconds_left(done: Mapping[Cell, dict[str, Any]], ahead: Sequence[Cell]) -> float | None:
+    """Estimate how long some cells will take from those that are done.
+
+    Parameters
+    ----------
+    done : mapping of Cell to dict
+        As from `run_cell`.
+    ahead : sequence of Cell
+
+    Returns
+    -------
+    float or None
+        Seconds: for each cell the mean of its model's so far. None if there is a model of which
+        none is done, which may be the slowest of all.
+    """
+    of_model: dict[str, list[float]] = {}
+    for cell, result in done.items():
+        of_model.setdefault(cell.model, []).append(result["row"]["seconds"])
+    if any(cell.model not in of_model for cell in ahead):
+        return None
+    return sum(float(np.mean(of_model[cell.model])) for cell in ahead)
 
 
 class Tables:

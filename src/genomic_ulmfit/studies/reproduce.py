@@ -22,6 +22,7 @@ from genomic_ulmfit.evaluation.metrics import paired_bootstrap_difference, paire
 from genomic_ulmfit.files import file_sha256, require_writable, write_json
 from genomic_ulmfit.models.config import preset as preset_config
 from genomic_ulmfit.models.pretrained import PretrainedEncoder
+from genomic_ulmfit.reports.labels import duration
 from genomic_ulmfit.reports.report import write_report
 from genomic_ulmfit.reports.results import (
     Comparison,
@@ -31,7 +32,15 @@ from genomic_ulmfit.reports.results import (
     json_ready,
     summarise,
 )
-from genomic_ulmfit.studies.cells import NETWORKS, PROTOCOLS, WORDS, Cell, Tables, run_cell
+from genomic_ulmfit.studies.cells import (
+    NETWORKS,
+    PROTOCOLS,
+    WORDS,
+    Cell,
+    Tables,
+    run_cell,
+    seconds_left,
+)
 from genomic_ulmfit.studies.encoders import (
     Encoders,
     choose_encoders,
@@ -251,7 +260,12 @@ def _run_cells(
                 progress=progress,
             )
             write_json(path, done[cell])
-        say(f"{number}/{len(cells)}: {cell}: accuracy {done[cell]['row']['accuracy']:.4f}")
+        told = f"accuracy {done[cell]['row']['accuracy']:.4f}"
+        # Most of what is ahead may be there already, after an interruption.
+        left = seconds_left(done, [one for one in cells[number:] if not one.path(out).exists()])
+        if left:
+            told += f"; about {duration(left)} left"
+        say(f"{number}/{len(cells)}: {cell}: {told}")
     return done
 
 
