@@ -31,7 +31,8 @@ from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.pretrained import encoder_folder
 from genomic_ulmfit.models.store import load_language_model
 from genomic_ulmfit.training.features import frozen_states
-from genomic_ulmfit.training.few_labels import fit_head, head_probabilities, recipe_by_labels
+from genomic_ulmfit.training.probe_fit import fit_head, head_probabilities
+from genomic_ulmfit.training.recipes import recipe_by_labels
 
 States = npt.NDArray[np.float16]
 

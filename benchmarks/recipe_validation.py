@@ -36,16 +36,15 @@ from genomic_ulmfit.models.pretrained import DEFAULT, encoder_folder
 from genomic_ulmfit.models.store import load_language_model
 from genomic_ulmfit.training.by_labels import train_by_labels, train_without_encoder
 from genomic_ulmfit.training.features import States, frozen_states
-from genomic_ulmfit.training.few_labels import (
+from genomic_ulmfit.training.finetuning_job import classifier_config, encode_all, targets_of
+from genomic_ulmfit.training.probe_fit import fit_head, head_probabilities
+from genomic_ulmfit.training.recipes import (
     RECIPES,
     ProbeRecipe,
     Recipe,
     config_by_recipe,
-    fit_head,
-    head_probabilities,
     recipe_by_labels,
 )
-from genomic_ulmfit.training.finetuning_job import classifier_config, encode_all, targets_of
 
 WITHOUT = "the recipe without an encoder"
 CANDIDATES = {

@@ -21,7 +21,6 @@ from genomic_ulmfit.models.pretrained import DEFAULT
 from genomic_ulmfit.models.store import save_classifier
 from genomic_ulmfit.training.by_labels import train_by_labels
 from genomic_ulmfit.training.features import frozen_states
-from genomic_ulmfit.training.few_labels import RECIPES, Recipe, config_by_recipe
 from genomic_ulmfit.training.finetuning import PRETRAINED
 from genomic_ulmfit.training.finetuning_job import (
     choose_encoder,
@@ -30,6 +29,7 @@ from genomic_ulmfit.training.finetuning_job import (
     load_start,
     targets_of,
 )
+from genomic_ulmfit.training.recipes import RECIPES, Recipe, config_by_recipe
 from speed_rows import material
 from speed_rows.commands import Ran, run_command, write_fasta
 from speed_rows.row import Bench, Measurement, Row, rates

@@ -14,8 +14,9 @@ from sklearn.metrics import roc_auc_score
 
 from genomic_ulmfit.data.tables import read_labelled, write_table
 from genomic_ulmfit.studies.learning_curve import draw_subset
-from genomic_ulmfit.training.few_labels import fit_head, head_probabilities, recipe_by_labels
 from genomic_ulmfit.training.finetuning_job import encode_all
+from genomic_ulmfit.training.probe_fit import fit_head, head_probabilities
+from genomic_ulmfit.training.recipes import recipe_by_labels
 
 MODELS = ["naive", "encoder", "words", "onehot_lr", "kmer_lr", "cnn"]
 

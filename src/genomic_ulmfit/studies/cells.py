@@ -27,7 +27,6 @@ from genomic_ulmfit.models.pretrained import PretrainedEncoder
 from genomic_ulmfit.models.store import load_language_model
 from genomic_ulmfit.reports.results import METRICS, json_ready
 from genomic_ulmfit.training.by_labels import train_by_labels, train_without_encoder
-from genomic_ulmfit.training.few_labels import Recipe
 from genomic_ulmfit.training.finetuning import PRETRAINED
 from genomic_ulmfit.training.finetuning_job import (
     BOTH_STRANDS,
@@ -35,6 +34,7 @@ from genomic_ulmfit.training.finetuning_job import (
     encode_all,
     targets_of,
 )
+from genomic_ulmfit.training.recipes import Recipe
 
 WORDS = "words"
 """The row of what `genomic_ulmfit.training.by_labels.train_without_encoder` makes."""

@@ -13,7 +13,7 @@ from genomic_ulmfit.evaluation.baselines import KMER_LENGTHS
 from genomic_ulmfit.files import write_json
 from genomic_ulmfit.models.frames import SEGMENT_LENGTHS
 from genomic_ulmfit.models.precision import best_precision, require_precision
-from genomic_ulmfit.training import few_labels, motifs
+from genomic_ulmfit.training import motifs, places, probe_fit, recipes
 from genomic_ulmfit.training.finetuning import FROZEN, NAIVE, PRETRAINED
 
 
@@ -64,16 +64,16 @@ def settle(out: Path, settings: dict[str, Any]) -> str:
 def recipe_sha256() -> str:
     """Return a checksum of the numbers that say how the rows of a study are trained."""
     constants = (
-        few_labels.RECIPES,
-        few_labels.WORD_SEGMENTS,
-        few_labels.STATE_SEGMENTS,
-        few_labels.FRAME_SHARE,
-        few_labels.RIDGES,
-        few_labels.MOST_FOR_EVIDENCE,
-        few_labels.MOST_FOR_FIT,
-        few_labels.MOST_FOR_CALIBRATION,
-        few_labels.MOST_STATES,
-        few_labels.FEWEST_FOR_FIT,
+        recipes.RECIPES,
+        places.WORD_SEGMENTS,
+        places.STATE_SEGMENTS,
+        probe_fit.FRAME_SHARE,
+        probe_fit.RIDGES,
+        probe_fit.MOST_FOR_EVIDENCE,
+        probe_fit.MOST_FOR_FIT,
+        probe_fit.MOST_FOR_CALIBRATION,
+        probe_fit.MOST_STATES,
+        probe_fit.FEWEST_FOR_FIT,
         KMER_LENGTHS,
         SEGMENT_LENGTHS,
         NAIVE,

@@ -1,4 +1,4 @@
-"""One way to train on any number of labels: the recipe that `few_labels.RECIPES` names."""
+"""One way to train on any number of labels: the recipe that `recipes.RECIPES` names."""
 
 from __future__ import annotations
 
@@ -16,16 +16,10 @@ from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.models.motifs import MotifNetwork
 from genomic_ulmfit.models.probe import ProbeHead
 from genomic_ulmfit.training.features import States, frozen_states
-from genomic_ulmfit.training.few_labels import (
-    Recipe,
-    config_by_recipe,
-    fit_head,
-    fit_probe,
-    head_logits,
-    recipe_by_labels,
-)
 from genomic_ulmfit.training.finetuning import CACHE_LIMIT, fine_tune
 from genomic_ulmfit.training.motifs import fit_motifs
+from genomic_ulmfit.training.probe_fit import fit_head, fit_probe, head_logits
+from genomic_ulmfit.training.recipes import Recipe, config_by_recipe, recipe_by_labels
 
 
 def train_by_labels(
@@ -55,7 +49,7 @@ def train_by_labels(
     encoder : LanguageModel, optional
     states : numpy.ndarray of float16, shape (len(codes), n_tokens, width), optional
         As from `genomic_ulmfit.training.features.frozen_states` in the readings of
-        `genomic_ulmfit.training.few_labels.config_by_recipe`; computed if they are needed and not
+        `genomic_ulmfit.training.recipes.config_by_recipe`; computed if they are needed and not
         given.
     valid, seed, precision, progress
         As in `genomic_ulmfit.training.finetuning.fine_tune`.

@@ -24,8 +24,8 @@ from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.pretrained import DEFAULT, encoder_folder
 from genomic_ulmfit.models.store import load_language_model, read_config, save_classifier
 from genomic_ulmfit.training.by_labels import train_by_labels
-from genomic_ulmfit.training.few_labels import Recipe, recipe_by_labels
 from genomic_ulmfit.training.finetuning import FROZEN, NAIVE, PRETRAINED, FineTuningRecipe
+from genomic_ulmfit.training.recipes import Recipe, recipe_by_labels
 
 HEADS = ("auto", "position", "pooling", "probe")
 

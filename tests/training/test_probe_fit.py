@@ -25,28 +25,21 @@ from genomic_ulmfit.models.precision import best_precision
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.probe import ProbeHead, words_of
 from genomic_ulmfit.models.store import load_classifier, save_classifier
-from genomic_ulmfit.training import few_labels
+from genomic_ulmfit.training import probe_fit, recipes
 from genomic_ulmfit.training.by_labels import train_by_labels, train_without_encoder
 from genomic_ulmfit.training.features import States, cached_states, frozen_states
-from genomic_ulmfit.training.few_labels import (
-    RECIPES,
-    ProbeRecipe,
-    Recipe,
-    config_by_recipe,
-    fit_head,
-    fit_probe,
-    head_probabilities,
-    recipe_by_labels,
-)
 from genomic_ulmfit.training.finetuning import (
     FROZEN,
-    NAIVE,
-    PRETRAINED,
     FineTuningRecipe,
     Stage,
     fine_tune,
 )
 from genomic_ulmfit.training.finetuning_job import choose_recipe
+from genomic_ulmfit.training.probe_fit import fit_head, fit_probe, head_probabilities
+from genomic_ulmfit.training.recipes import (
+    ProbeRecipe,
+    Recipe,
+)
 
 SMALL = EncoderConfig(embedding=12, hidden=16, layers=1)
 LENGTH = 61
@@ -70,35 +63,11 @@ def config(n_classes: int = 2) -> ClassifierConfig:
     return ClassifierConfig(SMALL, tuple("abc"[:n_classes]), "probe", LENGTH, frames=True)
 
 
-def test_recipes_are_in_order_and_every_number_has_one() -> None:
-    starts = [start for start, _ in RECIPES]
-    assert starts == sorted(set(starts))
-    assert starts[0] == 0
-    for n in (2, 20, 149, 150, 1000):
-        recipe = recipe_by_labels(n, pretrained=True, one_length=True)
-        assert recipe.probe is not None
-        assert recipe.network is None
-    assert recipe_by_labels(10_000, pretrained=True, one_length=True).network is FROZEN
-    assert recipe_by_labels(20, pretrained=True, one_length=False) == Recipe(None, PRETRAINED)
-    assert recipe_by_labels(20, pretrained=False, one_length=True) == Recipe(None, NAIVE)
-    for one_length in (True, False):
-        many = recipe_by_labels(10_000, pretrained=False, one_length=one_length)
-        assert many == Recipe(None, NAIVE, motifs=one_length)
-
-
 def test_a_probe_that_is_asked_for_stands_alone(encoder: LanguageModel) -> None:
     for n_labels in (20, 10_000):
         recipe = choose_recipe(n_labels, config(), encoder, head="probe")
         assert recipe.probe is not None
         assert recipe == Recipe(recipe.probe, None, motifs=False)
-
-
-def test_a_probe_reads_every_phase_unless_there_is_context() -> None:
-    probe = Recipe(ProbeRecipe(1.0), None)
-    assert config_by_recipe(config(), probe).phases == SMALL.tokenizer.stride == 2
-    assert config_by_recipe(replace(config(), context=8), probe).phases == 1
-    network = replace(config(), head="position")
-    assert config_by_recipe(network, Recipe(None, PRETRAINED)).phases == 1
 
 
 def test_few_labels_find_a_start_codon(encoder: LanguageModel) -> None:
@@ -159,9 +128,9 @@ def test_scores_are_kernel_ridge_regression(encoder: LanguageModel) -> None:
 
     errors = [
         np.mean([(scores_of(np.delete(np.arange(n), i), r)[i] - signs[i]) ** 2 for i in range(n)])
-        for r in few_labels.RIDGES
+        for r in probe_fit.RIDGES
     ]
-    expected = scores_of(np.arange(n), few_labels.RIDGES[int(np.argmin(errors))])[n:]
+    expected = scores_of(np.arange(n), probe_fit.RIDGES[int(np.argmin(errors))])[n:]
 
     with torch.no_grad():
         hidden = torch.from_numpy(other_states.astype(np.float32)).transpose(0, 1)
@@ -213,12 +182,12 @@ def test_a_closed_frame_is_evidence_that_no_position_gives() -> None:
 
 
 def test_left_out_scores_are_those_of_leaving_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(few_labels, "RIDGES", (0.3,))
+    monkeypatch.setattr(probe_fit, "RIDGES", (0.3,))
     rng = np.random.default_rng(0)
     features = rng.normal(size=(14, 5)).astype(np.float32)
     wanted = np.eye(3, dtype=np.float32)[rng.integers(3, size=14)]
     kernel = features @ features.T
-    found = few_labels._ridge(kernel, wanted)
+    found = probe_fit._ridge(kernel, wanted)
     centred = features - features.mean(0)
     strength = 0.3 * (centred**2).sum() / 14
     for i in range(14):
@@ -264,8 +233,8 @@ def test_one_class_is_refused(encoder: LanguageModel) -> None:
 def test_more_sequences_than_fit_together_are_fitted_in_parts(
     encoder: LanguageModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(few_labels, "MOST_FOR_FIT", 50)
-    monkeypatch.setattr(few_labels, "MOST_FOR_EVIDENCE", 30)
+    monkeypatch.setattr(probe_fit, "MOST_FOR_FIT", 50)
+    monkeypatch.setattr(probe_fit, "MOST_FOR_EVIDENCE", 30)
     codes, targets = windows(200)
     states = frozen_states(encoder.encoder, codes, precision="fp32")
     options = {"encoder": encoder, "precision": "fp32"}
@@ -276,7 +245,7 @@ def test_more_sequences_than_fit_together_are_fitted_in_parts(
     assert predict_probabilities(computed, codes, precision="fp32") == pytest.approx(
         found, abs=2e-3
     )
-    parts = few_labels._parts(targets, few_labels.MOST_FOR_FIT, 0)
+    parts = probe_fit._parts(targets, probe_fit.MOST_FOR_FIT, 0)
     assert sorted(np.concatenate(parts)) == list(range(200))
     heads = [
         fit_head(
@@ -300,7 +269,7 @@ def test_more_sequences_than_fit_together_are_fitted_in_parts(
 def test_every_part_has_its_share_of_every_class(n_rare: int) -> None:
     targets = np.zeros(230, np.intp)
     targets[:n_rare] = 1
-    parts = few_labels._parts(targets, 50, 3)
+    parts = probe_fit._parts(targets, 50, 3)
     assert len(parts) == 5
     assert {len(part) for part in parts} <= set(range(45, 55))
     assert set(np.concatenate(parts)) == set(range(230))
@@ -314,15 +283,15 @@ def test_long_sequences_are_fitted_in_more_parts(
     options: dict[str, Any] = {"encoder": encoder, "precision": "fp32"}
     whole = fit_probe(codes, targets, config(), ProbeRecipe(4.0), **options)
     values = SMALL.tokenizer.n_tokens(LENGTH) * SMALL.embedding
-    monkeypatch.setattr(few_labels, "MOST_STATES", 70 * values)
+    monkeypatch.setattr(probe_fit, "MOST_STATES", 70 * values)
     sizes: list[int] = []
-    fit_part = few_labels._fit_part
+    fit_part = probe_fit._fit_part
 
     def noted(codes: list[Codes], *rest: Any, **more: Any) -> ProbeHead:
         sizes.append(len(codes))
         return fit_part(codes, *rest, **more)
 
-    monkeypatch.setattr(few_labels, "_fit_part", noted)
+    monkeypatch.setattr(probe_fit, "_fit_part", noted)
     parts = fit_probe(codes, targets, config(), ProbeRecipe(4.0), **options)
     assert sizes == [66, 67, 67] or sorted(sizes) == [66, 66, 68]
     found = [predict_probabilities(one, codes, precision="fp32")[:, 1] for one in (whole, parts)]
@@ -404,7 +373,7 @@ def test_many_labels_take_all_and_few_the_probe(
 ) -> None:
     quick = FineTuningRecipe((Stage(0, 1, 3e-3),), dropout=0.0)
     both = Recipe(ProbeRecipe(1.0), quick, motifs=with_motifs)
-    monkeypatch.setattr(few_labels, "RECIPES", ((0, Recipe(ProbeRecipe(4.0), None)), (50, both)))
+    monkeypatch.setattr(recipes, "RECIPES", ((0, Recipe(ProbeRecipe(4.0), None)), (50, both)))
     wanted = replace(config(), head="position")
     options = {"encoder": encoder, "precision": "fp32", "progress": False}
     few, curve = train_by_labels(*windows(20), wanted, **options)
@@ -438,7 +407,7 @@ def test_the_recipe_without_an_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     alone = train_without_encoder(codes, targets, 2)
     assert alone.motifs is None
     assert alone.predict_proba(others) == pytest.approx(head_probabilities(alone.head, others))
-    monkeypatch.setattr(few_labels, "RECIPES", ((0, Recipe(ProbeRecipe(4.0), FROZEN, True)),))
+    monkeypatch.setattr(recipes, "RECIPES", ((0, Recipe(ProbeRecipe(4.0), FROZEN, True)),))
     both = train_without_encoder(codes, targets, 2)
     assert both.motifs is not None
     with torch.no_grad():
@@ -453,18 +422,13 @@ def test_the_recipe_without_an_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_probe_in_parts_needs_no_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     codes, targets = windows(200)
     whole = fit_head(codes, targets, 2, ProbeRecipe(4.0))
-    monkeypatch.setattr(few_labels, "MOST_FOR_FIT", 80)
+    monkeypatch.setattr(probe_fit, "MOST_FOR_FIT", 80)
     parts = fit_head(codes, targets, 2, ProbeRecipe(4.0))
     others, truth = windows(200, seed=1)
     of_whole, of_parts = (head_probabilities(head, others)[:, 1] for head in (whole, parts))
     assert not np.array_equal(of_whole, of_parts)
     assert ((of_parts > 0.5) == truth).mean() > 0.9
     assert np.corrcoef(of_whole, of_parts)[0, 1] > 0.9
-
-
-def test_no_probe_beside_a_network_that_changes_the_encoder() -> None:
-    with pytest.raises(ValueError, match="probe"):
-        Recipe(ProbeRecipe(1.0), PRETRAINED)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

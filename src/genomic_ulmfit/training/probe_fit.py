@@ -1,24 +1,14 @@
-"""Classifiers from few labels: one recipe for each amount of labelled data.
+"""Fitting the linear probe: kernel ridge regression on a sum of kernels, one for each place.
 
-With few labels a network has more weights than evidence. What works is a linear probe of the
-frozen encoder that finds out which positions carry evidence and listens to those; with
-thousands of labels, a small network on top of the encoder knows something besides. `RECIPES` says
-which is used when. (Fine-tuning the encoder, too, gained nothing: `docs/few-labels.md`.)
-
-The probe is kernel ridge regression on a sum of kernels, one for each place in the sequence:
-the 3-mers in each of many overlapping segments, from single positions to twenty, and the mean
-hidden state in others. A place's weight is how well its kernel agrees with the labels
-(kernel-target alignment, Cristianini et al. 2001; without the diagonal, as in Song et al. 2012,
-so that chance alone gives 0), in standard deviations of what labels drawn at random would give.
-Open reading frames of segments have kernels of their own, since no sum over places can tell
-whether a frame is closed anywhere. All of it is linear in hidden states, 3-mers and open frames,
-so the result is a `ProbeHead`, a part of an ordinary classifier.
+`genomic_ulmfit.training.places` says what a place is and how its kernel is weighed. All of it is
+linear in hidden states, 3-mers and open frames, so the result is a `ProbeHead`, a part of an
+ordinary classifier.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,21 +18,20 @@ from scipy.optimize import minimize
 
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.models.bases import one_hot
 from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
-from genomic_ulmfit.models.frames import CHANNELS, open_frames, segments
 from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.models.probe import WORD, ProbeHead
 from genomic_ulmfit.training.bars import bar
 from genomic_ulmfit.training.features import States, frozen_states
-from genomic_ulmfit.training.finetuning import FROZEN, NAIVE, PRETRAINED, FineTuningRecipe
-
-Floats = npt.NDArray[np.float32]
-
-WORD_SEGMENTS = ((1, 1), (5, 2), (20, 8))
-STATE_SEGMENTS = ((4, 2), (8, 4), (24, 8))
-"""Length and distance of segments, in positions or tokens. A start codon stands at one place, a
--10 box near one, and codon usage everywhere."""
+from genomic_ulmfit.training.places import (
+    Floats,
+    FramePlaces,
+    Places,
+    StatePlaces,
+    WordPlaces,
+    evidence_of_places,
+)
+from genomic_ulmfit.training.recipes import ProbeRecipe
 
 FRAME_SHARE = 2.0
 """Factor on the weights of open frames. They are few beside the many places of the others, and
@@ -67,86 +56,6 @@ FEWEST_FOR_FIT = 50
 
 MOST_FOR_CALIBRATION = 500
 """Sequences of each part that the mean is calibrated on."""
-
-
-@dataclass(frozen=True)
-class ProbeRecipe:
-    """How the probe is fitted.
-
-    Parameters
-    ----------
-    word_share : float
-        Factor on the weights of 3-mers. Fewer labels find their few informative places, a start
-        codon above all, more easily than the many that hidden states spread evidence over. To
-        choose it on left-out sequences does worse: the evidence has seen them.
-    """
-
-    word_share: float
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What is trained, and averaged if it is both.
-
-    Parameters
-    ----------
-    probe : ProbeRecipe or None
-    network : FineTuningRecipe or None
-        A head trained on the encoder, which is left as it is or fine-tuned, too; beside a probe
-        it has to be left, for both to read the same hidden states.
-    motifs : bool
-        Whether a network over bases alone stands beside them. For some species it knows more than
-        the others together, and it never knows the same. Needs sequences of one length.
-    """
-
-    probe: ProbeRecipe | None
-    network: FineTuningRecipe | None
-    motifs: bool = False
-
-    def __post_init__(self) -> None:
-        if self.probe and self.network and any(s.layers != 0 for s in self.network.stages):
-            raise ValueError("a probe cannot stand beside a network that changes the encoder")
-
-
-RECIPES = (
-    (0, Recipe(ProbeRecipe(word_share=4.0), None)),
-    (150, Recipe(ProbeRecipe(word_share=2.0), None)),
-    (400, Recipe(ProbeRecipe(word_share=1.0), None)),
-    (1500, Recipe(ProbeRecipe(word_share=1.0), FROZEN, motifs=True)),
-)
-"""(labels from which on a recipe is used, recipe)."""
-
-
-def recipe_by_labels(n_labels: int, *, pretrained: bool, one_length: bool) -> Recipe:
-    """Return the recipe for an amount of labelled data.
-
-    Parameters
-    ----------
-    n_labels : int
-        Labelled sequences to learn from.
-    pretrained : bool
-        Whether there is an encoder to start from; without one there is nothing to probe.
-    one_length : bool
-        Whether all sequences have one length; without that there are no positions to weigh.
-
-    Returns
-    -------
-    Recipe
-    """
-    by_number = [recipe for start, recipe in RECIPES if n_labels >= start][-1]
-    if not pretrained:
-        return Recipe(None, NAIVE, motifs=by_number.motifs and one_length)
-    return by_number if one_length else Recipe(None, PRETRAINED)
-
-
-def config_by_recipe(config: ClassifierConfig, recipe: Recipe) -> ClassifierConfig:
-    """Return the classifier that a recipe trains: what it reads is what the recipe can use.
-
-    A probe knows more from every phase of the tokens, computed once. To train an encoder on each
-    would be as much work again, and so would a scan, which is what sequences with context are for.
-    """
-    every = recipe.probe is not None and not config.context
-    return replace(config, phases=config.encoder.tokenizer.stride if every else config.phases)
 
 
 def fit_probe(
@@ -344,14 +253,14 @@ def _fit_part(
     """Fit a head to sequences that are few enough to be fitted together."""
     words = WORD.tokenize(np.stack(codes)).astype(np.int64)
     wanted = np.eye(n_classes, dtype=np.float32)[targets]
-    places: list[_Places] = [_Words(words), _States(states)]
+    places: list[Places] = [WordPlaces(words), StatePlaces(states)]
     shares = [recipe.word_share, 1.0]
     if frames:
-        places.append(_Frames(codes))
+        places.append(FramePlaces(codes))
         shares.append(FRAME_SHARE)
     sample = np.sort(np.random.default_rng(seed).permutation(len(codes))[:MOST_FOR_EVIDENCE])
     evidence = [
-        share * _evidence(kind.means(sample), wanted[sample])
+        share * evidence_of_places(kind.means(sample), wanted[sample])
         for kind, share in zip(places, shares, strict=True)
     ]
     if not any(of_kind.any() for of_kind in evidence):
@@ -421,145 +330,6 @@ def head_logits(
             bases = torch.from_numpy(np.stack(codes[start : start + 512]))
             parts.append(head(hidden.transpose(0, 1), bases).double().numpy())
     return np.concatenate(parts)
-
-
-class _Places:
-    """Features of each place of some sequences, one kernel a place.
-
-    Parameters
-    ----------
-    centre : numpy.ndarray of float32, shape (width,)
-        Taken off all features: far from zero, inner products lose their digits.
-    """
-
-    centre: Floats
-
-    def means(self, rows: npt.NDArray[np.intp] | slice) -> Iterator[Floats]:
-        """Give each place's features, shape (len(rows), width), less the centre."""
-        raise NotImplementedError
-
-    def weights(self, evidence: Floats, coefficients: Floats) -> Floats:
-        """Return the head's weights, shape (n, width, n_classes)."""
-        raise NotImplementedError
-
-
-def _starts(n_places: int, length: int, distance: int) -> set[int]:
-    """Return where segments of one length start; the last ends where the places do."""
-    last = max(0, n_places - length)
-    return {*range(0, last, distance), last}
-
-
-class _Segments(_Places):
-    """Means of overlapping segments of what stands at each position or token.
-
-    Parameters
-    ----------
-    segments : sequence of (int, int)
-        Length and distance of the segments of each size. Longer ones than the sequence are as
-        long as that.
-    n_places : int
-        Positions or tokens, each of which has weights.
-    centre : numpy.ndarray of float32, shape (width,)
-    """
-
-    def __init__(self, segments: Sequence[tuple[int, int]], n_places: int, centre: Floats) -> None:
-        self.n_places = n_places
-        self.centre = centre
-        self.spans = sorted(
-            {
-                (start, start + min(length, n_places))
-                for length, distance in segments
-                for start in _starts(n_places, length, distance)
-                if n_places > 0
-            }
-        )
-
-    def weights(self, evidence: Floats, coefficients: Floats) -> Floats:
-        """Return weights of what stands at single places, shape (n_places, width, n_classes)."""
-        shape = (self.n_places, len(self.centre), coefficients.shape[1])
-        weights = np.zeros(shape, dtype=np.float32)
-        for weight, (start, end), means in zip(
-            evidence, self.spans, self.means(slice(None)), strict=True
-        ):
-            weights[start:end] += weight / (end - start) * (means.T @ coefficients)
-        return weights
-
-
-class _States(_Segments):
-    """Hidden states, shape (n, n_tokens, width)."""
-
-    def __init__(self, states: States) -> None:
-        self.states = np.asarray(states, dtype=np.float32)
-        n, n_tokens, _ = states.shape
-        centre = self.states.sum(axis=(0, 1)) / max(1, n * n_tokens)
-        super().__init__(STATE_SEGMENTS, n_tokens, centre)
-
-    def means(self, rows: npt.NDArray[np.intp] | slice) -> Iterator[Floats]:
-        states = self.states[rows]
-        for start, end in self.spans:
-            yield states[:, start:end].mean(axis=1) - self.centre
-
-
-class _Words(_Segments):
-    """3-mers, shape (n, n_positions); an unknown one counts for nothing."""
-
-    def __init__(self, words: npt.NDArray[np.int64]) -> None:
-        self.words = words
-        centre = np.zeros(WORD.unknown, dtype=np.float32)
-        super().__init__(WORD_SEGMENTS, words.shape[1], centre)
-
-    def means(self, rows: npt.NDArray[np.intp] | slice) -> Iterator[Floats]:
-        words = self.words[rows]
-        n = len(words)
-        for start, end in self.spans:
-            cells = words[:, start:end] + np.arange(n)[:, None] * WORD.vocab_size
-            counts = np.bincount(cells.reshape(-1), minlength=n * WORD.vocab_size)
-            known = counts.reshape(n, WORD.vocab_size)[:, : WORD.unknown]
-            yield known.astype(np.float32) / np.float32(end - start)
-
-
-class _Frames(_Places):
-    """Open reading frames of overlapping segments, each with weights of its own."""
-
-    def __init__(self, codes: Sequence[Codes]) -> None:
-        bases = one_hot(torch.from_numpy(np.stack(codes)))
-        self.open = [part[0].numpy() for part in open_frames(bases, segments(len(codes[0])))]
-        self.centre = np.zeros(CHANNELS, dtype=np.float32)
-
-    def means(self, rows: npt.NDArray[np.intp] | slice) -> Iterator[Floats]:
-        for of_segment in self.open:
-            yield of_segment[rows]
-
-    def weights(self, evidence: Floats, coefficients: Floats) -> Floats:
-        return np.stack(
-            [
-                weight * (of_segment.T @ coefficients)
-                for weight, of_segment in zip(evidence, self.open, strict=True)
-            ]
-        )
-
-
-def _evidence(features: Iterator[Floats], wanted: Floats) -> Floats:
-    """Return the weight of each place's kernel: its agreement with the labels over its size.
-
-    Agreement is the sum over pairs of different sequences of the centred kernel times that of
-    the labels, divided by its standard deviation (up to a factor that all kernels share) when
-    labels are permuted; agreement below 0 counts as 0. Size is the mean diagonal.
-    """
-    labels = wanted - wanted.mean(axis=0)
-    agreement = labels @ labels.T
-    weights = []
-    for means in features:
-        centred = means - means.mean(axis=0)
-        kernel = centred @ centred.T
-        size = float(kernel.trace()) / len(kernel)
-        np.fill_diagonal(kernel, 0)
-        spread = float(np.linalg.norm(kernel))
-        if size <= 1e-6 or spread <= 1e-6:
-            weights.append(0.0)  # The same in all sequences.
-        else:
-            weights.append(max(0.0, float((kernel * agreement).sum()) / spread) / size)
-    return np.array(weights, dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
