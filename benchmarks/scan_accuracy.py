@@ -42,7 +42,8 @@ from genomic_ulmfit.evaluation.scan_baselines import (
     one_hot_scores,
     random_places,
 )
-from genomic_ulmfit.evaluation.scan_scores import ScanScores, Site, read_truth, score_calls
+from genomic_ulmfit.evaluation.scan_scores import ScanScores, score_calls
+from genomic_ulmfit.evaluation.scan_sites import Site, read_truth
 from genomic_ulmfit.files import write_json
 from genomic_ulmfit.inference.calls import suppress
 from genomic_ulmfit.inference.scan import Interval, make_settings, scan

@@ -18,7 +18,8 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from genomic_ulmfit.dna.readers import read_genome
-from genomic_ulmfit.evaluation.scan_scores import Site, score_calls
+from genomic_ulmfit.evaluation.scan_scores import score_calls
+from genomic_ulmfit.evaluation.scan_sites import Site
 from genomic_ulmfit.inference.calls import suppress
 from genomic_ulmfit.inference.scan import Interval, ScanSettings, StrandScores, make_settings, scan
 from genomic_ulmfit.models.classifier import Classifier

@@ -12,13 +12,8 @@ from sklearn.metrics import average_precision_score
 
 from genomic_ulmfit.dna.bed import read_bed
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.evaluation.scan_scores import (
-    Site,
-    read_calls,
-    read_truth,
-    score_calls,
-    select,
-)
+from genomic_ulmfit.evaluation.scan_scores import score_calls
+from genomic_ulmfit.evaluation.scan_sites import Site, read_calls, read_truth, select
 
 
 def site(position: int, strand: int = 1, score: float = 0.0, name: str = "") -> Site:

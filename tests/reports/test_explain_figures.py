@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from genomic_ulmfit.inference.attribution import Attribution
-from genomic_ulmfit.inference.explain_job import ExplainResult, Explanation
+from genomic_ulmfit.inference.explanation import ExplainResult, Explanation
 from genomic_ulmfit.inference.mutagenesis import Mutagenesis
 from genomic_ulmfit.inference.perturbation import Perturbation
 from genomic_ulmfit.inference.profiles import average

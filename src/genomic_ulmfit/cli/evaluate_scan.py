@@ -52,13 +52,12 @@ def evaluate_scan(
 
     from genomic_ulmfit.console import plain_console
     from genomic_ulmfit.dna.bed import read_bed
-    from genomic_ulmfit.evaluation.scan_scores import (
-        METRICS,
+    from genomic_ulmfit.evaluation.scan_scores import METRICS, score_calls
+    from genomic_ulmfit.evaluation.scan_sites import (
         read_calls,
         read_truth,
         require_in_order,
         scanned_regions,
-        score_calls,
         select,
     )
 

@@ -86,7 +86,7 @@ def explain(
     from genomic_ulmfit.cli.progress import Progress
     from genomic_ulmfit.console import plain_console
     from genomic_ulmfit.files import write_text
-    from genomic_ulmfit.inference.explain_job import LOGOS, PAGE
+    from genomic_ulmfit.inference.explain_files import LOGOS, PAGE
     from genomic_ulmfit.inference.explain_job import explain as explain_all
     from genomic_ulmfit.inference.profiles import from_site
     from genomic_ulmfit.reports.explain_figures import draw_average, draw_sequence

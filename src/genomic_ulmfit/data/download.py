@@ -5,30 +5,19 @@ Two services are asked. Nucleotide accessions come from E-utilities EFetch as on
 accessions from NCBI Datasets v2 as a zip package with a GenBank file and MD5 sums
 (https://www.ncbi.nlm.nih.gov/datasets/docs/v2/api/rest-api/).
 
-Neither can be trusted by its status code: EFetch relays failures of its own back end as plain
-text, with 200 or 400, and Datasets answers an unknown assembly with 200 and a broken zip. So a
-genome is accepted for what it is - whole GenBank records, of the accession that was asked for,
-each with as many bases as its first line declares - and for nothing else.
+What comes is only believed after `genomic_ulmfit.data.ncbi_answer` has looked at it.
 """
 
 from __future__ import annotations
 
-import contextlib
-import gzip
-import hashlib
-import io
 import os
 import re
 import shutil
 import tempfile
 import time
-import zipfile
-import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import IO
-from urllib.parse import unquote_plus, urlsplit
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import requests
 from rich.progress import (
@@ -43,13 +32,21 @@ from urllib3.exceptions import InvalidHeader, ReadTimeoutError
 from urllib3.util import Retry
 
 from genomic_ulmfit.console import plain_console
+from genomic_ulmfit.data.ncbi_answer import (
+    ASSEMBLY,
+    CHUNK,
+    TryAgain,
+    genbank_text,
+    says_unknown,
+    unknown_accession,
+    verify_and_pack,
+)
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import atomic_path, file_sha256, write_text
 
 EUTILS_URL = "https://eutils.ncbi.nlm.nih.gov"
 DATASETS_URL = "https://api.ncbi.nlm.nih.gov"
 
-_ASSEMBLY = re.compile(r"GC[AF]_\d{9}\.\d+")
 # RefSeq genomic prefixes before a number or a GenBank accession; GenBank's own forms, the
 # last two being whole-genome shotgun contigs. Protein (3 letters + digits) and RefSeq
 # transcript accessions fit none of them.
@@ -57,22 +54,10 @@ _NUCLEOTIDE = re.compile(
     r"(?:(?:AC|NC|NG|NT|NW)_\d{6,9}|NZ_[A-Z]{1,6}\d{5,11}"
     r"|[A-Z]\d{5}|[A-Z]{2}(?:\d{6}|\d{8})|[A-Z]{4}\d{8,10}|[A-Z]{6}\d{9,11})(?:\.\d+)?"
 )
-_LOCUS = re.compile(rb"LOCUS\s+\S+\s+(\d+)\s+(\S+)")
-_VERSION = re.compile(rb"VERSION\s+(\S+)")
 
 _TRANSIENT_STATUS = {408, 429, 500, 502, 503, 504}
-# What EFetch says of an accession it doesn't know, without the blanks that it puts between
-# the letters.
-_UNKNOWN_ACCESSION = (
-    "failedtoretrievesequence",
-    "failedtounderstandid",
-    "cannotprocessidlist",
-    "idlistisempty",
-    "suppliedidparameterisempty",
-)
 _LONGEST_WAIT = 120.0
 _CONNECT_TIMEOUT = 10.0
-_CHUNK = 1 << 16
 
 
 class NcbiUnavailable(InputError):
@@ -80,28 +65,6 @@ class NcbiUnavailable(InputError):
 
     It is an `InputError` because the way out is the user's: wait, or give a local file.
     """
-
-
-class _TryAgain(Exception):
-    """An attempt failed in a way that the next one may not.
-
-    Parameters
-    ----------
-    reason : str
-        What happened, as the end of a sentence.
-    wait : float or None
-        Seconds that the server asked to wait.
-    broken_package : bool
-        A complete answer that is no usable zip package, which is also how Datasets answers
-        when it doesn't know the assembly.
-    """
-
-    def __init__(
-        self, reason: str, *, wait: float | None = None, broken_package: bool = False
-    ) -> None:
-        super().__init__(reason)
-        self.wait = wait
-        self.broken_package = broken_package
 
 
 def fetch_genome(
@@ -225,7 +188,7 @@ def _sidecar(path: Path) -> Path:
 
 def _checked_accession(accession: str) -> str:
     name = accession.strip().upper()
-    if _ASSEMBLY.fullmatch(name) or _NUCLEOTIDE.fullmatch(name):
+    if ASSEMBLY.fullmatch(name) or _NUCLEOTIDE.fullmatch(name):
         return name
     if re.fullmatch(r"GC[AF]_\d{9}", name):
         raise InputError(
@@ -265,7 +228,7 @@ class _Server:
         return cls(base, base, timeout, key)
 
     def host(self, accession: str) -> str:
-        return self.datasets if _ASSEMBLY.fullmatch(accession) else self.eutils
+        return self.datasets if ASSEMBLY.fullmatch(accession) else self.eutils
 
     def without_key(self, message: object) -> str:
         """Hide the API key, which NCBI's own error texts repeat."""
@@ -273,7 +236,7 @@ class _Server:
 
     def ask(self, accession: str) -> requests.Response:
         """Ask for the genome; the answer's body is still to be read."""
-        if _ASSEMBLY.fullmatch(accession):
+        if ASSEMBLY.fullmatch(accession):
             parameters = {
                 "include_annotation_type": "GENOME_GBFF",
                 "hydrated": "FULLY_HYDRATED",
@@ -347,14 +310,14 @@ def _download(accession: str, folder: Path, server: _Server, retries: int, backo
         while True:
             try:
                 _receive(server, accession, body, progress)
-                with _genbank_text(accession, body) as text:
-                    versions = _verify_and_pack(accession, text, packed)
+                with genbank_text(accession, body) as text:
+                    versions = verify_and_pack(accession, text, packed)
                 break
-            except _TryAgain as problem:
+            except TryAgain as problem:
                 if problem.broken_package and not doubted:
                     doubted = True
                     if server.disowns(accession):
-                        raise _unknown(accession) from None
+                        raise unknown_accession(accession) from None
                 asked_wait = problem.wait or 0.0
                 delay = max(min(backoff * 2**attempt, _LONGEST_WAIT), asked_wait)
                 if attempt == retries or asked_wait > _LONGEST_WAIT:
@@ -370,7 +333,7 @@ def _download(accession: str, folder: Path, server: _Server, retries: int, backo
                 )
                 time.sleep(delay)
         # An assembly is named by the folder inside its package, which was checked.
-        name = accession if _ASSEMBLY.fullmatch(accession) else versions[0]
+        name = accession if ASSEMBLY.fullmatch(accession) else versions[0]
         path = folder / f"{name}.gbk.gz"
         with atomic_path(path) as temporary:
             shutil.copyfile(packed, temporary)
@@ -378,16 +341,8 @@ def _download(accession: str, folder: Path, server: _Server, retries: int, backo
     return path
 
 
-def _unknown(accession: str) -> InputError:
-    kind = "assembly" if _ASSEMBLY.fullmatch(accession) else "nucleotide record"
-    return InputError(
-        f"{accession}: NCBI has no {kind} of this accession. Check it and its version at "
-        "https://www.ncbi.nlm.nih.gov."
-    )
-
-
 def _unavailable(
-    accession: str, server: _Server, attempts: int, problem: _TryAgain
+    accession: str, server: _Server, attempts: int, problem: TryAgain
 ) -> NcbiUnavailable:
     times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
     return NcbiUnavailable(
@@ -412,28 +367,28 @@ def _receive(server: _Server, accession: str, body: Path, progress: Progress) ->
             task = progress.task_ids[0]
             progress.update(task, total=int(length) if known else None)
             with open(body, "wb") as handle:
-                for chunk in answer.iter_content(_CHUNK):
+                for chunk in answer.iter_content(CHUNK):
                     handle.write(chunk)
                     progress.advance(task, len(chunk))
     except requests.Timeout as error:
-        raise _TryAgain(f"no answer within {server.timeout:g} s") from error
+        raise TryAgain(f"no answer within {server.timeout:g} s") from error
     except requests.exceptions.ChunkedEncodingError as error:
-        raise _TryAgain("the connection broke off in mid-transfer") from error
+        raise TryAgain("the connection broke off in mid-transfer") from error
     except requests.ConnectionError as error:
         # requests gives silence amid the body as a failed connection.
         silent = any(isinstance(cause, ReadTimeoutError) for cause in error.args)
-        raise _TryAgain(
+        raise TryAgain(
             f"no data for {server.timeout:g} s" if silent else "the connection failed"
         ) from error
     except requests.RequestException as error:
-        raise _TryAgain(f"the transfer failed ({type(error).__name__})") from error
+        raise TryAgain(f"the transfer failed ({type(error).__name__})") from error
 
 
 def _raise_for_status(accession: str, answer: requests.Response, key: str | None) -> None:
     status = answer.status_code
     text = next(answer.iter_content(2000), b"").decode("utf-8", "replace")
-    if status == 404 or (status == 400 and _says_unknown(text)):
-        raise _unknown(accession)
+    if status == 404 or (status == 400 and says_unknown(text)):
+        raise unknown_accession(accession)
     if status in {401, 403} or (status == 400 and "api key invalid" in text.lower()):
         with_key = " NCBI_API_KEY is set: check or unset it." if key else ""
         raise InputError(f"{accession}: NCBI refuses the request (HTTP {status}).{with_key}")
@@ -441,7 +396,7 @@ def _raise_for_status(accession: str, answer: requests.Response, key: str | None
     if status in _TRANSIENT_STATUS or status == 400:
         wait = _requested_wait(answer)
         request = "" if wait is None else f", asking to wait {wait:.0f} s"
-        raise _TryAgain(f"HTTP {status} {answer.reason}{request}", wait=wait)
+        raise TryAgain(f"HTTP {status} {answer.reason}{request}", wait=wait)
     raise InputError(
         f"{accession}: NCBI answers HTTP {status} {answer.reason} at {urlsplit(answer.url).netloc}."
     )
@@ -455,139 +410,3 @@ def _requested_wait(answer: requests.Response) -> float | None:
         return Retry().parse_retry_after(header)
     except InvalidHeader:
         return None
-
-
-def _says_unknown(text: str) -> bool:
-    letters = re.sub(r"[\s+]", "", unquote_plus(text)).lower()
-    return any(phrase in letters for phrase in _UNKNOWN_ACCESSION)
-
-
-@contextlib.contextmanager
-def _genbank_text(accession: str, body: Path) -> Iterator[IO[bytes]]:
-    """Open the GenBank text inside an answer's body."""
-    if not _ASSEMBLY.fullmatch(accession):
-        with open(body, "rb") as text:
-            yield text
-        return
-    try:
-        with zipfile.ZipFile(body) as package:
-            member = _flat_file(accession, package.namelist())
-            expected = _listed_md5(package, member)
-            if expected is not None:
-                found = hashlib.md5(usedforsecurity=False)
-                with package.open(member) as text:
-                    for chunk in iter(lambda: text.read(_CHUNK), b""):
-                        found.update(chunk)
-                if found.hexdigest() != expected:
-                    raise _TryAgain("the package's MD5 sum does not match")
-            with package.open(member) as text:
-                yield text
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise _TryAgain("the answer is no intact zip package", broken_package=True) from error
-
-
-def _flat_file(accession: str, members: list[str]) -> str:
-    """Find the assembly's GenBank file among a package's members."""
-    # ncbi_dataset/data/<assembly>/genomic.gbff
-    files = {PurePosixPath(m).parent.name: m for m in members if m.endswith(".gbff")}
-    if accession in files:
-        return files[accession]
-    if files:
-        raise InputError(
-            f"{accession}: NCBI returned another assembly ({', '.join(sorted(files))}). Ask for "
-            "the one you need by its own accession and version."
-        )
-    raise InputError(
-        f"{accession}: NCBI has no GenBank file for this assembly, probably because it is not "
-        "annotated. Try its RefSeq counterpart (GCF_ for GCA_), or download the FASTA file in a "
-        "browser where annotation is not needed."
-    )
-
-
-def _listed_md5(package: zipfile.ZipFile, member: str) -> str | None:
-    """Read a member's MD5 sum from the package's own list; None where it is not listed."""
-    if "md5sum.txt" not in package.namelist():
-        return None
-    for line in package.read("md5sum.txt").decode("utf-8", "replace").splitlines():
-        digest, _, path = line.partition(" ")
-        if path.lstrip(" *").removeprefix("./") == member:
-            return digest.lower()
-    return None
-
-
-def _verify_and_pack(accession: str, text: IO[bytes], packed: Path) -> list[str]:
-    """Compress GenBank text while checking that it is what was asked for, and whole.
-
-    Returns
-    -------
-    list of str
-        ``accession.version`` of each record.
-    """
-    with (
-        open(packed, "wb") as file,
-        gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as target,
-        io.BufferedWriter(target, _CHUNK) as buffer,
-    ):
-        versions = list(_records(accession, text, buffer))
-    if not versions:
-        raise _TryAgain("an empty answer")
-    if not _ASSEMBLY.fullmatch(accession):
-        wanted = re.escape(accession) + ("" if "." in accession else r"\.\d+")
-        others = [version for version in versions if not re.fullmatch(wanted, version)]
-        if others:
-            raise InputError(
-                f"{accession}: NCBI returned {others[0]} instead. Check the accession and its "
-                "version, or ask for that one."
-            )
-    return versions
-
-
-def _records(accession: str, text: IO[bytes], target: IO[bytes]) -> Iterator[str]:
-    """Copy GenBank text to `target`, yielding each whole record's accession.version."""
-    declared: int | None = None
-    # Bounded, because a page of HTML may be one endless line.
-    for line in iter(lambda: text.readline(_CHUNK), b""):
-        if declared is None:
-            if not line.strip():
-                continue
-            match = _LOCUS.match(line)
-            if match is None:
-                raise _not_genbank(accession, line)
-            if match[2] != b"bp":
-                raise _without_sequence(accession)
-            declared, bases, version, in_sequence = int(match[1]), 0, "", False
-        elif line.rstrip() == b"//":
-            if not in_sequence:
-                raise _without_sequence(accession)
-            if bases != declared:
-                raise _TryAgain(f"{bases:,} bases came of the {declared:,} declared")
-            yield version
-            declared = None
-        elif in_sequence:
-            letters = line.translate(None, b" 0123456789\r\n")
-            if letters and not letters.isalpha():
-                raise _TryAgain("something other than bases came amid the sequence")
-            bases += len(letters)
-        elif line.startswith(b"ORIGIN"):
-            in_sequence = True
-        elif match := _VERSION.match(line):
-            version = match[1].decode("utf-8", "replace")
-        target.write(line)
-    if declared is not None:
-        raise _TryAgain("the answer breaks off before the record's end")
-
-
-def _not_genbank(accession: str, line: bytes) -> Exception:
-    text = line.decode("utf-8", "replace").strip()
-    if _says_unknown(text):
-        return _unknown(accession)
-    if text.startswith("<"):
-        return _TryAgain("a web page came instead of GenBank")
-    return _TryAgain(f"text came instead of GenBank: {text[:80]!r}")
-
-
-def _without_sequence(accession: str) -> InputError:
-    return InputError(
-        f"{accession}: the record holds no DNA sequence; it may be the master record of a "
-        "whole-genome shotgun project. Give the accession of its assembly (GCF_ or GCA_)."
-    )

@@ -2,132 +2,48 @@
 
 from __future__ import annotations
 
-import csv
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from genomic_ulmfit.dna.alphabet import BASES, Codes, decode
+from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.dna.genome import Contig
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import atomic_path, require_another, require_writable, write_json
-from genomic_ulmfit.inference.attribution import STEPS, Attribution, integrated_gradients
-from genomic_ulmfit.inference.mutagenesis import Mutagenesis, saturation_mutagenesis
+from genomic_ulmfit.files import require_another, require_writable, write_json
+from genomic_ulmfit.inference.attribution import STEPS, integrated_gradients
+from genomic_ulmfit.inference.explain_files import (
+    EFFECTS,
+    LOGOS,
+    PAGE,
+    POSITIONS,
+    STRETCHES,
+    SUMMARY,
+    arrays_file,
+    write_effects,
+    write_explanation,
+)
+from genomic_ulmfit.inference.explanation import (
+    DEFAULT_METHODS,
+    METHODS,
+    ExplainResult,
+    Explanation,
+)
+from genomic_ulmfit.inference.mutagenesis import saturation_mutagenesis
 from genomic_ulmfit.inference.perturbation import WIDTHS, Perturbation, window_perturbation
-from genomic_ulmfit.inference.profiles import (
-    NORMAL,
-    Average,
-    Stretch,
-    average,
-    from_site,
-    has_unknown,
-    preferences,
-    stretches_of_average,
-    stretches_of_sequence,
-)
+from genomic_ulmfit.inference.profiles import average, from_site, has_unknown
 from genomic_ulmfit.inference.sequences import read_sequences
-from genomic_ulmfit.inference.targets import Floats, probability, target_index, window_of
-from genomic_ulmfit.inference.variants import (
-    EFFECT_COLUMNS,
-    Effect,
-    effect_row,
-    read_variants,
-    variant_effects,
-)
+from genomic_ulmfit.inference.targets import Floats, target_index, window_of
+from genomic_ulmfit.inference.variants import Effect, read_variants, variant_effects
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.precision import best_precision
 from genomic_ulmfit.models.store import load_classifier, read_config
 
-METHODS = ("mutagenesis", "gradient", "perturbation")
-"""The first of them that is run gives logos and the stretches that matter."""
-
-DEFAULT_METHODS = ("mutagenesis", "gradient")
-
-SUMMARY, PAGE = "explain.json", "report.html"
-"""Names of files; the page is the last to be written, and says that all others are there."""
-
-EFFECTS, POSITIONS, STRETCHES = "variants.tsv", "positions.tsv", "stretches.tsv"
-
-LOGOS = "logos"
-"""Folder of the pictures of single sequences."""
-
 Report = Callable[[str, int, int], None]
 """Told what is being done, how many sequences or variants are done, and of how many."""
-
-
-@dataclass(frozen=True, eq=False)
-class Explanation:
-    """What matters to a model in each of some sequences.
-
-    Parameters
-    ----------
-    ids : tuple of str
-    windows : tuple of numpy.ndarray of uint8
-        The sequences, without context.
-    name : str
-        Class that is asked about.
-    anchor : int or None
-        Where in every sequence the site lies.
-    log_odds : numpy.ndarray of float32, shape (n,)
-        Of the class.
-    contributions : dict of str to numpy.ndarray of float32, each of shape (n, longest)
-        Method -> what each base contributes to the log-odds, by `METHODS`.
-    mutagenesis : Mutagenesis or None
-    perturbations : tuple of Perturbation
-    attribution : Attribution or None
-    average : Average or None
-        By the main method; None for sequences of several lengths.
-    """
-
-    ids: tuple[str, ...]
-    windows: tuple[Codes, ...]
-    name: str
-    anchor: int | None
-    log_odds: Floats
-    contributions: dict[str, Floats]
-    mutagenesis: Mutagenesis | None
-    perturbations: tuple[Perturbation, ...]
-    attribution: Attribution | None
-    average: Average | None
-
-    @property
-    def main(self) -> str:
-        """The method that logos are drawn from."""
-        return next(method for method in METHODS if method in self.contributions)
-
-    def stretches(self) -> list[Stretch]:
-        """Return the stretches that contribute most on average."""
-        if self.average is None:
-            return []
-        return stretches_of_average(self.contributions[self.main], self.average)
-
-
-@dataclass(frozen=True, eq=False)
-class ExplainResult:
-    """What was found out.
-
-    Parameters
-    ----------
-    explanation : Explanation or None
-        None if only variants were scored.
-    effects : tuple of Effect
-        In the order of the file of variants.
-    summary : dict
-        Settings and counts, JSON-able.
-    notes : tuple of str
-        What is worth knowing, one sentence each.
-    """
-
-    explanation: Explanation | None
-    effects: tuple[Effect, ...]
-    summary: dict[str, Any]
-    notes: tuple[str, ...]
 
 
 def explain(
@@ -183,7 +99,7 @@ def explain(
         raise InputError(f"--out: {out} holds an explanation already; name another folder.")
     if (out / "config.json").exists():
         raise InputError(f"--out: {out} is a model folder; name another.")
-    for name in (SUMMARY, EFFECTS, POSITIONS, STRETCHES, *map(_arrays_file, METHODS)):
+    for name in (SUMMARY, EFFECTS, POSITIONS, STRETCHES, *map(arrays_file, METHODS)):
         require_another(out / name, sequences, variants, genome, model_folder)
     chosen = _methods(methods, variants)
     if genome is not None and variants is None:
@@ -222,9 +138,9 @@ def explain(
         )
     _remove_stopped(out)
     if variants is not None:
-        _write_effects(out / EFFECTS, effects)
+        write_effects(out / EFFECTS, effects)
     if explanation is not None:
-        _write_explanation(out, explanation)
+        write_explanation(out, explanation)
     summary = {
         "model": {
             "folder": Path(model_folder).resolve().name,
@@ -258,7 +174,7 @@ def _remove_stopped(out: Path) -> None:
     if (out / SUMMARY).exists():
         pictures = [path for kind in ("png", "svg") for path in (out / LOGOS).glob(f"*.{kind}")]
         names = ("average.png", "average.svg", EFFECTS, POSITIONS, STRETCHES)
-        arrays = map(_arrays_file, METHODS)
+        arrays = map(arrays_file, METHODS)
         for path in (*pictures, *(out / name for name in (*names, *arrays, SUMMARY))):
             path.unlink(missing_ok=True)
 
@@ -471,133 +387,3 @@ def _in_numbers(explanation: Explanation) -> dict[str, Any]:
             "mean_absolute_residual": float(np.abs(explanation.attribution.residual).mean()),
         }
     return numbers
-
-
-def _write_explanation(out: Path, explanation: Explanation) -> None:
-    """Write arrays and tables."""
-    common = {
-        "ids": np.array(explanation.ids),
-        "sequences": np.array([decode(window) for window in explanation.windows]),
-        "log_odds": explanation.log_odds,
-        "probability": probability(explanation.log_odds),
-    }
-    if (found := explanation.mutagenesis) is not None:
-        changed = probability(found.log_odds[:, None, None] + found.effects)
-        _write_arrays(
-            out / _arrays_file("mutagenesis"),
-            **common,
-            log_odds_difference=found.effects,
-            probability_difference=changed - probability(found.log_odds)[:, None, None],
-            contributions=explanation.contributions["mutagenesis"],
-        )
-    if (gradient := explanation.attribution) is not None:
-        _write_arrays(
-            out / _arrays_file("gradient"),
-            **common,
-            contributions=gradient.contributions,
-            baseline_log_odds=gradient.baseline,
-        )
-    if explanation.perturbations:
-        arrays: dict[str, Any] = {}
-        for one in explanation.perturbations:
-            arrays[f"starts_{one.width}"] = one.starts
-            arrays[f"log_odds_difference_{one.width}"] = one.effects
-        _write_arrays(out / _arrays_file("perturbation"), **common, **arrays)
-    if explanation.average is not None:
-        _write_positions(out / POSITIONS, explanation, explanation.average)
-    _write_stretches(out / STRETCHES, explanation)
-
-
-def _arrays_file(method: str) -> str:
-    return f"{method}.npz"
-
-
-def _write_arrays(path: Path, **arrays: Any) -> None:
-    with atomic_path(path) as temporary:
-        np.savez_compressed(temporary, **arrays)
-
-
-@contextmanager
-def _table(path: Path, columns: Sequence[str]) -> Iterator[Callable[[Sequence[object]], object]]:
-    """Give what writes a row of a tab-separated table, its header already written."""
-    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, delimiter="\t", lineterminator="\n")
-        table.writerow(columns)
-        yield table.writerow
-
-
-def _write_positions(path: Path, explanation: Explanation, found: Average) -> None:
-    columns = ["index", "position", "base", "share", "contribution", "low", "high"]
-    others = [method for method in explanation.contributions if method != explanation.main]
-    columns += [f"contribution_by_{method}" for method in others]
-    if explanation.mutagenesis is not None:
-        columns += [f"preference_{base}" for base in BASES]
-        preferred = preferences(explanation.mutagenesis.effects)
-    means = [
-        average(explanation.contributions[method], explanation.windows).mean for method in others
-    ]
-    with _table(path, columns) as write:
-        for place, base in enumerate(found.letters.argmax(1)):
-            mean, error = found.mean[place], found.error[place] if found.n > 1 else np.nan
-            row = [
-                str(place),
-                str(from_site(place, explanation.anchor)),
-                BASES[base],
-                _figure(found.shares[place, base]),
-                _figure(mean),
-                _figure(mean - NORMAL * error),
-                _figure(mean + NORMAL * error),
-                *(_figure(values[place]) for values in means),
-            ]
-            if explanation.mutagenesis is not None:
-                row += [_figure(value) for value in preferred[place]]
-            write(row)
-
-
-def _write_stretches(path: Path, explanation: Explanation) -> None:
-    columns = (
-        "id",
-        "rank",
-        "start",
-        "end",
-        "first",
-        "last",
-        "bases",
-        "contribution",
-        "low",
-        "high",
-    )
-    of_each = explanation.contributions[explanation.main]
-    with _table(path, columns) as write:
-
-        def write_all(name: str, stretches: Sequence[Stretch]) -> None:
-            for rank, stretch in enumerate(stretches, start=1):
-                write(
-                    [
-                        name,
-                        rank,
-                        stretch.start,
-                        stretch.end,
-                        from_site(stretch.start, explanation.anchor),
-                        from_site(stretch.end - 1, explanation.anchor),
-                        stretch.bases,
-                        _figure(stretch.contribution),
-                        _figure(stretch.contribution - NORMAL * stretch.error),
-                        _figure(stretch.contribution + NORMAL * stretch.error),
-                    ]
-                )
-
-        write_all("(average)", explanation.stretches())
-        for name, values, window in zip(explanation.ids, of_each, explanation.windows, strict=True):
-            write_all(name, stretches_of_sequence(values[: len(window)], window))
-
-
-def _write_effects(path: Path, effects: Sequence[Effect]) -> None:
-    with _table(path, EFFECT_COLUMNS) as write:
-        for effect in effects:
-            write(effect_row(effect))
-
-
-def _figure(value: float) -> str:
-    """Return four significant figures; nothing for what is not known."""
-    return "" if np.isnan(value) else f"{value:.4g}"

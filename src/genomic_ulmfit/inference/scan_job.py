@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import math
 import os
 import time
@@ -14,15 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from genomic_ulmfit.dna.bed import read_bed
 from genomic_ulmfit.dna.genome import Contig, Genome
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import require_another, require_writable, write_json
 from genomic_ulmfit.inference.calibration import CHANCE_CALLS, Calibration, calibrate
 from genomic_ulmfit.inference.calls import Call, call_promoters, write_bed, write_gff3
+from genomic_ulmfit.inference.regions import Region, densest_region, read_regions
 from genomic_ulmfit.inference.scan import (
-    Interval,
     Mode,
     ScanSettings,
     ScoredPiece,
@@ -32,39 +30,15 @@ from genomic_ulmfit.inference.scan import (
     scan,
     whole_genome,
 )
-from genomic_ulmfit.inference.tracks import TRACKS, Spans, Spool, spans_of, track_kind
+from genomic_ulmfit.inference.tracks import TRACKS, Spool, spans_of, track_kind
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.store import load_classifier, read_config
 
 STRANDS = {1: "plus", -1: "minus"}
 """Strand -> its word in the names of files."""
 
-SHOWN = 20_000
-"""Bases of the region in which calls are densest, at most."""
-
 Report = Callable[[str, int, int], None]
 """Told what is being done, how many bases are done, and of how many."""
-
-
-@dataclass(frozen=True, eq=False)
-class Region:
-    """A stretch of a contig with everything that a picture of it shows.
-
-    Parameters
-    ----------
-    contig : Contig
-    start, end : int
-    strands : dict of int to Spans
-        Probabilities of windows, as in the tracks, that have bases within.
-    calls : tuple of Call
-        Calls whose anchors lie within.
-    """
-
-    contig: Contig
-    start: int
-    end: int
-    strands: dict[int, Spans]
-    calls: tuple[Call, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -310,99 +284,6 @@ def _endings() -> list[str]:
     """Return how the names of a scan's files end, the summary first, tracks of either kind."""
     tracks = [f".{word}{suffix}" for word in STRANDS.values() for suffix, _ in TRACKS.values()]
     return [".json", ".bed", ".gff3", ".png", *tracks]
-
-
-def read_regions(path: str | Path, genome: Genome) -> list[Interval]:
-    """Read the intervals of a BED file that are to be scanned.
-
-    Parameters
-    ----------
-    path : path-like
-        BED. Its strands, names and scores do not matter.
-    genome : Genome
-
-    Returns
-    -------
-    list of Interval
-        In genome order, those that touch joined.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, has no interval, names a contig that the genome has not, or
-        leaves one.
-    """
-    contigs = {contig.name: contig for contig in genome.contigs}
-    spans: dict[str, list[list[int]]] = {name: [] for name in contigs}
-    for line in sorted(read_bed(path).lines, key=lambda line: line.start):
-        if line.contig not in contigs:
-            names = ", ".join(list(contigs)[:3]) + (", ..." if len(contigs) > 3 else "")
-            raise InputError(
-                f"--regions: {path}, line {line.number}: there is no contig {line.contig!r} in "
-                f"the genome; it has {names}."
-            )
-        if line.end > len(contigs[line.contig]):
-            raise InputError(
-                f"--regions: {path}, line {line.number}: ends at {line.end:,}, but contig "
-                f"{line.contig} has {len(contigs[line.contig]):,} bases."
-            )
-        joined = spans[line.contig]
-        if joined and line.start <= joined[-1][1]:
-            joined[-1][1] = max(joined[-1][1], line.end)
-        elif line.start < line.end:
-            joined.append([line.start, line.end])
-    intervals = [
-        Interval(contigs[name], start, end)
-        for name, of_one in spans.items()
-        for start, end in of_one
-    ]
-    if not intervals:
-        raise InputError(f"--regions: {path} has no interval that holds a base.")
-    return intervals
-
-
-def densest_region(
-    tracks: Mapping[int, Spool], intervals: Sequence[Interval], calls: Sequence[Call]
-) -> Region:
-    """Find the `SHOWN` bases with the most calls, and what the tracks hold of them.
-
-    Parameters
-    ----------
-    tracks : mapping of int to Spool
-        Of each strand.
-    intervals : sequence of Interval
-        What was scanned.
-    calls : sequence of Call
-        In genome order.
-
-    Returns
-    -------
-    Region
-        Within one interval; the first one's start if there are no calls.
-    """
-    anchors: dict[str, list[int]] = {}
-    for call in calls:
-        anchors.setdefault(call.contig.name, []).append(call.anchor)
-    best, most = (intervals[0], intervals[0].start), 0
-    for interval in intervals:
-        of_contig = anchors.get(interval.contig.name, [])
-        last = bisect.bisect_left(of_contig, interval.end)
-        for first in range(bisect.bisect_left(of_contig, interval.start), last):
-            count = bisect.bisect_left(of_contig, of_contig[first] + SHOWN, hi=last) - first
-            if count > most:
-                best, most = (interval, of_contig[first]), count
-    interval, first = best
-    length = min(SHOWN, interval.end - interval.start)
-    # The first call a little away from the edge.
-    start = max(interval.start, min(first - length // 40, interval.end - length))
-    shown = Interval(interval.contig, start, start + length)
-    strands = {strand: spool.within(*shown) for strand, spool in tracks.items()}
-    inside_shown = tuple(
-        call
-        for call in calls
-        if call.contig is shown.contig and shown.start <= call.anchor < shown.end
-    )
-    return Region(*shown, strands, inside_shown)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from genomic_ulmfit.inference.explain_job import ExplainResult, Explanation
+from genomic_ulmfit.inference.explanation import ExplainResult, Explanation
 from genomic_ulmfit.inference.profiles import from_site
 from genomic_ulmfit.inference.variants import EFFECT_COLUMNS, effect_row
 from genomic_ulmfit.reports.picture import Picture

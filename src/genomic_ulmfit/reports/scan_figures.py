@@ -15,7 +15,8 @@ from matplotlib.ticker import FuncFormatter
 
 from genomic_ulmfit.dna.genome import Gene
 from genomic_ulmfit.files import atomic_path
-from genomic_ulmfit.inference.scan_job import Region, ScanResult
+from genomic_ulmfit.inference.regions import Region
+from genomic_ulmfit.inference.scan_job import ScanResult
 from genomic_ulmfit.inference.tracks import Spans
 from genomic_ulmfit.reports.picture import BLUE, GREY, VERMILION, new_figure, styled
 

@@ -24,9 +24,7 @@ from genomic_ulmfit.training.features import States
 
 Floats = npt.NDArray[np.float32]
 
-
 WORD_SEGMENTS = ((1, 1), (5, 2), (20, 8))
-
 
 STATE_SEGMENTS = ((4, 2), (8, 4), (24, 8))
 """Length and distance of segments, in positions or tokens. A start codon stands at one place, a
