@@ -36,7 +36,7 @@ class ClassifierConfig:
     head : {"position", "pooling", "probe"}
         `pooling` is the seed's head (last, max and mean over time), for sequences of any
         length. `position` adds what stands where, for sequences that all have `length` bases.
-        `probe` is linear and by position alone; `genomic_ulmfit.training.few_labels` fits it.
+        `probe` is linear and by position alone; `genomic_ulmfit.training.probe_fit` fits it.
     length : int or None
         Bases per sequence; needed by the `position` and `probe` heads.
     context : int
