@@ -84,7 +84,10 @@ class MotifNetwork(nn.Module):
         return logits if self.frames is None else logits + self.frames(bases)
 
     def sliding(self, codes: Tensor, window: int, stride: int) -> Tensor:
-        """Score every window of longer sequences, one every `stride` bases, each by itself.
+        """Score every window of longer sequences, one every `stride` bases, as if by itself.
+
+        A window's two ends are padded and so its own. What lies between is the same in every
+        window that holds it, and computed once.
 
         Parameters
         ----------
@@ -96,6 +99,76 @@ class MotifNetwork(nn.Module):
         -------
         Tensor, shape (windows, batch, n_classes)
         """
+        reach = self.first.kernel_size[0] // 2 + 2 * (self.second.kernel_size[0] // 2)
+        # Output k comes of four bases from 4 k on, and of `reach` more on either side.
+        begin, end = -(-reach // 4), (window - reach) // 4
         windows = codes.unfold(1, window, stride).transpose(0, 1)
-        scored = [self(part) for part in windows.flatten(0, 1).split(self.AT_ONCE)]
-        return torch.cat(scored).unflatten(0, windows.shape[:2])
+        if not self.flatten or end <= begin:
+            scored = [self(part) for part in windows.flatten(0, 1).split(self.AT_ONCE)]
+            return torch.cat(scored).unflatten(0, windows.shape[:2])
+        weight = self.output.weight.unflatten(1, (self.CHANNELS, -1))
+        between = self._between(
+            codes[:, 4 * begin - reach :], weight[..., begin:end], stride, len(windows)
+        )
+        left = windows[..., : 4 * begin + reach]
+        right = windows[..., 4 * end - reach :]
+        of_ends = [
+            self._layers(one_hot(head).transpose(1, 2), (True, False)).flatten(1)
+            @ weight[..., :begin].flatten(1).T
+            + self._layers(one_hot(tail).transpose(1, 2), (False, True)).flatten(1)
+            @ weight[..., end:].flatten(1).T
+            for head, tail in zip(
+                left.flatten(0, 1).split(self.AT_ONCE),
+                right.flatten(0, 1).split(self.AT_ONCE),
+                strict=True,
+            )
+        ]
+        logits = between + torch.cat(of_ends).unflatten(0, windows.shape[:2]) + self.output.bias
+        if self.frames is None:
+            return logits
+        return logits + self.frames.sliding(one_hot(codes), stride, len(windows))
+
+    def _layers(self, hidden: Tensor, ends: tuple[bool, bool]) -> Tensor:
+        """Return what both layers make of a piece of a sequence.
+
+        Parameters
+        ----------
+        hidden : Tensor, shape (batch, 4, bases)
+        ends : (bool, bool)
+            Whether the sequence begins and ends where the piece does. There it is padded; elsewhere
+            there is less output than input.
+        """
+        for layer in (self.first, self.second):
+            half = layer.kernel_size[0] // 2
+            padded = F.pad(hidden, (half * ends[0], half * ends[1]))
+            hidden = F.conv1d(padded, layer.weight, layer.bias).relu()
+            hidden = F.max_pool1d(hidden, 2, ceil_mode=True)
+        return hidden
+
+    def _between(self, codes: Tensor, weight: Tensor, stride: int, count: int) -> Tensor:
+        """Return what the inside of every window adds to its logits.
+
+        Neighbours are pooled in pairs counted from a window's first base. So that windows that
+        begin elsewhere find theirs, too, there is a pair from every `step` bases on, and those of
+        one window are `apart` of them from each other.
+
+        Parameters
+        ----------
+        codes : Tensor of uint8, shape (batch, bases)
+            From the first base that the first window's first output comes of.
+        weight : Tensor, shape (n_classes, CHANNELS, outputs)
+        stride, count : int
+
+        Returns
+        -------
+        Tensor, shape (count, batch, n_classes)
+        """
+        step = math.gcd(stride, 2)
+        apart = 2 // step
+        hidden = one_hot(codes).transpose(1, 2)
+        hidden = F.conv1d(hidden, self.first.weight, self.first.bias).relu()
+        hidden = F.max_pool1d(hidden, 2, stride=step)
+        hidden = F.conv1d(hidden, self.second.weight, self.second.bias, dilation=apart).relu()
+        hidden = torch.maximum(hidden[..., :-apart], hidden[..., apart:])
+        logits = F.conv1d(hidden, weight, stride=stride // step, dilation=2 * apart)
+        return logits[..., :count].permute(2, 0, 1)
