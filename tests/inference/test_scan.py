@@ -183,6 +183,8 @@ def test_what_a_model_leaves_open() -> None:
     encoder = EncoderConfig(8, 8, 1, KmerTokenizer(5, 2))
     pooling = Classifier(ClassifierConfig(encoder, ("a", "b", "c"), "pooling"))
     assert make_settings(pooling, window=81, target="b").anchor == 40
+    negative_last = Classifier(ClassifierConfig(encoder, ("promoter", "random"), "pooling"))
+    assert make_settings(negative_last, window=81).target == 0
     for wrong, message in (
         ({"window": 41}, "--window: got 41, but this model was trained on sequences of 40"),
         ({"anchor": 40}, "--anchor: got 40, allowed are 0 to 39"),

@@ -205,6 +205,16 @@ def test_notes_on_the_table(command: Callable, encoder_folder: Path, tmp_path: P
     assert len(read_config(out)["training"]["notes"]) == 3
 
 
+def test_a_site_behind_the_windows_is_noted(
+    command: Callable, encoder_folder: Path, tmp_path: Path
+) -> None:
+    table = small_table(tmp_path / "t.csv", [f"{row},34" for row in ROWS], "sequence,label,anchor")
+    ran = command("train", table, "--out", tmp_path / "model", "--encoder", encoder_folder)
+    assert ran.code == 0, ran.stderr
+    assert "anchor holds 34: the site is no base of these 34." in " ".join(ran.stderr.split())
+    assert read_config(tmp_path / "model")["training"]["anchor"] is None
+
+
 def test_one_row_of_another_length_is_named(
     command: Callable, encoder_folder: Path, tmp_path: Path
 ) -> None:

@@ -20,6 +20,7 @@ from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.inference.dense import CONTEXT, STREAMS, ByStrand, dense_logits
 from genomic_ulmfit.inference.exact import exact_logits
 from genomic_ulmfit.inference.runs import Run, cut_runs
+from genomic_ulmfit.inference.targets import target_index
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.precision import best_precision
 
@@ -149,19 +150,8 @@ def make_settings(
     step = tokenizer.stride if step is None else step
     if step < 1:
         raise InputError(f"--step: got {step}, allowed is 1 or more.")
-    names = config.classes
-    if target is None:
-        if len(names) != 2:
-            raise InputError(
-                f"--class: this model knows {len(names)} classes; say which one to scan for: "
-                f"{', '.join(names)}."
-            )
-        target = names[1]
-    if target not in names:
-        raise InputError(f"--class: got {target!r}, allowed are {', '.join(names)}.")
-    return ScanSettings(
-        window, anchor, step, names.index(target), mode, precision or best_precision()
-    )
+    column = target_index(config.classes, target)
+    return ScanSettings(window, anchor, step, column, mode, precision or best_precision())
 
 
 def whole_genome(genome: Genome) -> list[Interval]:

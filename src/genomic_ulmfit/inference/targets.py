@@ -43,7 +43,7 @@ def target_index(classes: Sequence[str], wanted: str | None) -> int:
     if wanted is None:
         if len(classes) != 2:
             raise InputError(
-                f"--class: this model knows {len(classes)} classes; say which one to explain: "
+                f"--class: this model knows {len(classes)} classes; say which one is meant: "
                 f"{', '.join(classes)}."
             )
         return 0 if is_negative(classes[1]) and not is_negative(classes[0]) else 1

@@ -444,8 +444,13 @@ def _anchor(
             f"{path}, column anchor: got {anchor}; it counts the bases of a sequence before its "
             f"site, 0 to {length - 1}. If {-anchor} stand before it, write {-anchor}."
         )
-    # A window that ends before its site has none to name it by.
-    return anchor if anchor < length else None
+    if anchor >= length:
+        notes.append(
+            f"Column anchor holds {anchor}: the site is no base of these {length}. A scan will "
+            "name windows by their middle instead."
+        )
+        return None
+    return anchor
 
 
 def _card(model: Classifier, training: dict[str, Any]) -> str:
