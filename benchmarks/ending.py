@@ -9,8 +9,11 @@ from rich.console import Console
 from genomic_ulmfit.errors import InputError
 
 
-def ended(work: Callable[[Callable[[str], None]], None]) -> int:
-    """Do the work and return the exit code; it is told how to report."""
+def ended(work: Callable[[Callable[[str], None]], None], *, resumes: bool = True) -> int:
+    """Do the work and return the exit code; it is told how to report.
+
+    `resumes` says whether the same command goes on where it was stopped.
+    """
     notes = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     try:
         work(notes.print)
@@ -21,6 +24,6 @@ def ended(work: Callable[[Callable[[str], None]], None]) -> int:
         notes.print(f"Error: {error.strerror} ({error.filename}).")
         return 2
     except KeyboardInterrupt:
-        notes.print("Stopped. The same command continues where it stopped.")
+        notes.print("Stopped." + " The same command continues where it stopped." * resumes)
         return 130
     return 0

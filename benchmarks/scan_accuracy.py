@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ending import ended
 from genomic_ulmfit.data.promoters import PROMOTER, tss_table
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.dna.genome import Contig, Genome
@@ -356,4 +358,4 @@ def report(
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(ended(lambda _: main(), resumes=False))

@@ -11,12 +11,14 @@ gives.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from dataclasses import replace
 
 import numpy as np
 from scipy.stats import spearmanr
 
+from ending import ended
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.evaluation.scan_scores import score_calls
 from genomic_ulmfit.evaluation.scan_sites import Site
@@ -87,4 +89,4 @@ def best_calls(by_strand: dict[int, StrandScores], n_calls: int) -> list[Site]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(ended(lambda _: main(), resumes=False))

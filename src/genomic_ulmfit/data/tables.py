@@ -25,8 +25,8 @@ MIN_ROWS = 8
 MIN_CLASS_SIZE = 2
 
 _FORMATS = (
-    "Allowed are CSV or TSV with columns sequence and label (optional: id, split), or FASTA "
-    "with '>id label=...' lines, plain or gzipped."
+    "Allowed are CSV or TSV with columns sequence and label (optional: id, split, anchor), or "
+    "FASTA with '>id label=...' lines, plain or gzipped."
 )
 _INTEGER = r"-?(?:0|[1-9][0-9]{0,17})"
 
