@@ -226,9 +226,18 @@ def test_bad_fasta_records_are_named(tmp_path: Path, content: str, reason: str) 
     assert reason in refused(written(tmp_path, content))
 
 
-def test_unknown_split(tmp_path: Path) -> None:
-    message = refused(written(tmp_path, "sequence,label,split\nAC,1,train\nGT,0,validation\n"))
-    assert "row 2 (sequence_2): split is 'validation'; allowed are train, valid, test" in message
+@pytest.mark.parametrize(
+    ("split", "advice"),
+    [
+        ("validation", "Rename it or leave the column out."),
+        ("", "Write train in the rows to learn from"),
+        ("Test", "Write test."),
+    ],
+)
+def test_unknown_split(tmp_path: Path, split: str, advice: str) -> None:
+    message = refused(written(tmp_path, f"sequence,label,split\nAC,1,train\nGT,0,{split}\n"))
+    assert f"row 2 (sequence_2): split is '{split}'; allowed are train, valid, test" in message
+    assert advice in message
 
 
 def test_shorter_than_a_k_mer(tmp_path: Path) -> None:

@@ -66,6 +66,11 @@ def test_no_folder(tmp_path: Path) -> None:
             load(Path(__file__))
 
 
+def test_a_shipped_language_model_is_no_classifier() -> None:
+    with pytest.raises(InputError, match=r"^bacteria: is the name of a language model .* train"):
+        load_classifier("bacteria")
+
+
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
 def test_a_missing_file(model: tuple[Path, Load], name: str) -> None:
     folder, load = model

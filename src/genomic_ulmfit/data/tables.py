@@ -214,9 +214,15 @@ def _check_splits(path: Path, table: pd.DataFrame) -> None:
     unknown = ~table["split"].isin(SPLITS)
     if unknown.any():
         row = int(unknown.to_numpy().argmax())
+        found = table["split"][row]
+        advice = "Rename it or leave the column out."
+        if not found:
+            advice = "Write train in the rows to learn from, or leave the column out."
+        elif found.lower() in SPLITS:
+            advice = f"Write {found.lower()}."
         raise InputError(
-            f"{_place(path, table, row)}: split is {table['split'][row]!r}; allowed are "
-            f"{', '.join(SPLITS)}. Rename it or leave the column out."
+            f"{_place(path, table, row)}: split is {found!r}; allowed are {', '.join(SPLITS)}. "
+            f"{advice}"
         )
 
 

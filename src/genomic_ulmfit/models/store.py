@@ -29,6 +29,8 @@ from genomic_ulmfit.models.language_model import LanguageModel
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "card.md"
+SHIPPED = Path(__file__).parent / "pretrained"
+"""Model folders that come with the package."""
 FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 """Of the numbers in `model.safetensors`."""
 
@@ -91,6 +93,12 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     """
     folder = Path(folder)
     if not folder.is_dir():
+        if (SHIPPED / folder / CONFIG).is_file():
+            raise InputError(
+                f"{folder}: is the name of a language model that comes with this program, but a "
+                "model folder is needed here. A classifier that starts from it is made by "
+                f"genomic-ulmfit train TABLE --encoder {folder} --out FOLDER."
+            )
         raise InputError(
             f"{folder}: no such model folder. Classifiers are made by genomic-ulmfit train, which "
             "starts from a language model of genomic-ulmfit pretrain or a shipped one "
