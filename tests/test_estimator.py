@@ -185,7 +185,7 @@ def test_the_shipped_encoder_is_the_default(
     encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(encoder_folder, tmp_path / pretrained.DEFAULT)
-    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+    monkeypatch.setattr(pretrained, "SHIPPED", tmp_path)
     sequences, labels = labelled(20)
     by_default, by_name, none = (
         SequenceClassifier(**chosen, head="position", epochs=1)

@@ -261,7 +261,7 @@ def test_a_folder_with_another_study_is_refused(
         genome.write_bytes(genome_file.read_bytes() + b"\n")
     arguments = ["--genome", genome, "--out", out, "--preset", "tiny", "--ensemble", ensemble]
     if change == "preset":
-        monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+        monkeypatch.setattr(pretrained, "SHIPPED", tmp_path)
         arguments[5:] = ["small"]
     if change == "encoders":
         other = save_another(encoder_folder, tmp_path / "mine")
@@ -297,7 +297,7 @@ def test_a_quick_run_uses_shipped_encoders_and_says_so(
     config = json.loads((single / "config.json").read_text(encoding="utf-8"))
     del config["training"]["genomes"][1]
     (single / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    monkeypatch.setattr(pretrained, "FOLDER", shipped)
+    monkeypatch.setattr(pretrained, "SHIPPED", shipped)
     # The others take longest, and are not what this is about.
     fastest = {"onehot_lr": BASELINES["onehot_lr"]}
     monkeypatch.setattr("genomic_ulmfit.studies.reproduce.BASELINES", fastest)

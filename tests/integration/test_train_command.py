@@ -248,7 +248,7 @@ def shipped(encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """One small encoder in place of those that come with the program."""
     folder = tmp_path / "shipped"
     shutil.copytree(encoder_folder, folder / pretrained.DEFAULT)
-    monkeypatch.setattr(pretrained, "FOLDER", folder)
+    monkeypatch.setattr(pretrained, "SHIPPED", folder)
     return folder / pretrained.DEFAULT
 
 
@@ -269,7 +269,7 @@ def test_the_shipped_encoder_is_the_default(
 def test_where_nothing_is_shipped(
     command: Callable, promoters_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+    monkeypatch.setattr(pretrained, "SHIPPED", tmp_path)
     ran = command("train", promoters_csv, "--out", tmp_path / "model")
     assert ran.code == 2
     assert "no such model folder, and this installation has no encoders" in ran.stderr

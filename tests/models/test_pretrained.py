@@ -25,7 +25,7 @@ NAMES = [encoder.name for encoder in pretrained_encoders()]
 def test_the_promised_encoders_are_there() -> None:
     assert {"bacteria", "e-coli"} <= set(NAMES)
     assert pretrained.DEFAULT in NAMES
-    size = sum(path.stat().st_size for path in pretrained.FOLDER.rglob("*") if path.is_file())
+    size = sum(path.stat().st_size for path in pretrained.SHIPPED.rglob("*") if path.is_file())
     assert size < 100e6, "a package index takes no more than 100 MB"
 
 
@@ -51,7 +51,7 @@ def test_a_shipped_encoder_loads_and_says_what_it_is(name: str) -> None:
 def test_a_folder_dropped_beside_the_others_is_shipped(
     encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+    monkeypatch.setattr(pretrained, "SHIPPED", tmp_path)
     assert pretrained_encoders() == []
     (tmp_path / "__pycache__").mkdir()
     for name in ("b-subtilis", "archaea"):
@@ -63,7 +63,7 @@ def test_a_folder_dropped_beside_the_others_is_shipped(
 def test_a_model_folder_goes_before_a_name(
     encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shipped = pretrained.FOLDER / "e-coli"
+    shipped = pretrained.SHIPPED / "e-coli"
     monkeypatch.chdir(tmp_path)
     assert folder_of("e-coli") == shipped
     Path("e-coli").mkdir()
@@ -81,7 +81,7 @@ def test_nothing_by_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"empty: config.json is missing"):
         read_encoder(tmp_path / "empty")
-    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+    monkeypatch.setattr(pretrained, "SHIPPED", tmp_path)
     with pytest.raises(InputError, match="has no encoders of its own"):
         folder_of("e-coli")
 

@@ -53,7 +53,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     own = ("NC_000913.3", SHA256, READ.n_bases)
     save(folder / "e-coli", own)
     save(folder / "bacteria", own, ("NC_000964.3", "6" * 64, 4_215_606))
-    monkeypatch.setattr(pretrained, "FOLDER", folder)
+    monkeypatch.setattr(pretrained, "SHIPPED", folder)
     return folder
 
 

@@ -107,43 +107,43 @@ class MotifNetwork(nn.Module):
             scored = [self(part) for part in windows.flatten(0, 1).split(self.AT_ONCE)]
             return torch.cat(scored).unflatten(0, windows.shape[:2])
         weight = self.output.weight.unflatten(1, (self.CHANNELS, -1))
-        between = self._between(
-            codes[:, 4 * begin - reach :], weight[..., begin:end], stride, len(windows)
-        )
-        left = windows[..., : 4 * begin + reach]
-        right = windows[..., 4 * end - reach :]
-        of_ends = [
-            self._layers(one_hot(head).transpose(1, 2), (True, False)).flatten(1)
-            @ weight[..., :begin].flatten(1).T
-            + self._layers(one_hot(tail).transpose(1, 2), (False, True)).flatten(1)
-            @ weight[..., end:].flatten(1).T
-            for head, tail in zip(
-                left.flatten(0, 1).split(self.AT_ONCE),
-                right.flatten(0, 1).split(self.AT_ONCE),
-                strict=True,
+        logits = (
+            self._between(
+                codes[:, 4 * begin - reach :], weight[..., begin:end], stride, len(windows)
             )
-        ]
-        logits = between + torch.cat(of_ends).unflatten(0, windows.shape[:2]) + self.output.bias
+            + self._of_ends(windows[..., : 4 * begin + reach], weight[..., :begin], (True, False))
+            + self._of_ends(windows[..., 4 * end - reach :], weight[..., end:], (False, True))
+            + self.output.bias
+        )
         if self.frames is None:
             return logits
         return logits + self.frames.sliding(one_hot(codes), stride, len(windows))
 
-    def _layers(self, hidden: Tensor, ends: tuple[bool, bool]) -> Tensor:
-        """Return what both layers make of a piece of a sequence.
+    def _of_ends(self, codes: Tensor, weight: Tensor, ends: tuple[bool, bool]) -> Tensor:
+        """Return what one end of every window adds to its logits.
 
         Parameters
         ----------
-        hidden : Tensor, shape (batch, 4, bases)
+        codes : Tensor of uint8, shape (windows, batch, bases)
+        weight : Tensor, shape (n_classes, CHANNELS, outputs)
         ends : (bool, bool)
-            Whether the sequence begins and ends where the piece does. There it is padded; elsewhere
+            Whether the window begins and ends where the piece does. There it is padded; elsewhere
             there is less output than input.
+
+        Returns
+        -------
+        Tensor, shape (windows, batch, n_classes)
         """
-        for layer in (self.first, self.second):
-            half = layer.kernel_size[0] // 2
-            padded = F.pad(hidden, (half * ends[0], half * ends[1]))
-            hidden = F.conv1d(padded, layer.weight, layer.bias).relu()
-            hidden = F.max_pool1d(hidden, 2, ceil_mode=True)
-        return hidden
+        scored = []
+        for part in codes.flatten(0, 1).split(self.AT_ONCE):
+            hidden = one_hot(part).transpose(1, 2)
+            for layer in (self.first, self.second):
+                half = layer.kernel_size[0] // 2
+                padded = F.pad(hidden, (half * ends[0], half * ends[1]))
+                hidden = F.conv1d(padded, layer.weight, layer.bias).relu()
+                hidden = F.max_pool1d(hidden, 2, ceil_mode=True)
+            scored.append(F.linear(hidden.flatten(1), weight.flatten(1)))
+        return torch.cat(scored).unflatten(0, codes.shape[:2])
 
     def _between(self, codes: Tensor, weight: Tensor, stride: int, count: int) -> Tensor:
         """Return what the inside of every window adds to its logits.

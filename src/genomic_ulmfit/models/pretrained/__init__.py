@@ -18,9 +18,7 @@ from safetensors import safe_open
 from genomic_ulmfit.dna.genome import Genome
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.config import EncoderConfig
-from genomic_ulmfit.models.store import CARD, CONFIG, WEIGHTS, read_config
-
-FOLDER = Path(__file__).parent
+from genomic_ulmfit.models.store import CARD, CONFIG, SHIPPED, WEIGHTS, read_config
 
 DEFAULT = "bacteria"
 """The encoder that a classifier starts from where the user names none."""
@@ -137,7 +135,7 @@ class PretrainedEncoder:
 
 def pretrained_encoders() -> list[PretrainedEncoder]:
     """Return the encoders that come with the package, by name in alphabetical order."""
-    folders = sorted(path.parent for path in FOLDER.glob(f"*/{CONFIG}"))
+    folders = sorted(path.parent for path in SHIPPED.glob(f"*/{CONFIG}"))
     return [PretrainedEncoder(folder.name, folder, read_config(folder)) for folder in folders]
 
 
@@ -162,7 +160,7 @@ def encoder_folder(encoder: str | Path) -> Path:
     path = Path(encoder)
     if (path / CONFIG).is_file():
         return path
-    shipped = {folder.parent.name: folder.parent for folder in FOLDER.glob(f"*/{CONFIG}")}
+    shipped = {folder.parent.name: folder.parent for folder in SHIPPED.glob(f"*/{CONFIG}")}
     if str(encoder) in shipped:
         return shipped[str(encoder)]
     if path.exists():
