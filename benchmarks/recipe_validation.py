@@ -35,8 +35,8 @@ from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.pretrained import DEFAULT, encoder_folder
 from genomic_ulmfit.models.store import load_language_model
 from genomic_ulmfit.training.by_labels import train_by_labels, train_without_encoder
+from genomic_ulmfit.training.classifier_setup import classifier_config, encode_all, targets_of
 from genomic_ulmfit.training.features import States, frozen_states
-from genomic_ulmfit.training.finetuning_job import classifier_config, encode_all, targets_of
 from genomic_ulmfit.training.probe_fit import fit_head, head_probabilities
 from genomic_ulmfit.training.recipes import (
     RECIPES,

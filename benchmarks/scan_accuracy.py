@@ -54,7 +54,7 @@ from genomic_ulmfit.models.config import preset
 from genomic_ulmfit.models.pretrained import encoder_folder
 from genomic_ulmfit.models.store import load_classifier, load_language_model
 from genomic_ulmfit.training.by_labels import train_by_labels
-from genomic_ulmfit.training.finetuning_job import (
+from genomic_ulmfit.training.classifier_setup import (
     choose_recipe,
     classifier_config,
     encode_all,

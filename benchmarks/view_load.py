@@ -26,7 +26,7 @@ from selenium import webdriver
 from genomic_ulmfit.dna.genome import Contig, Genome
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.files import write_json
-from genomic_ulmfit.inference.calls import call_promoters, write_bed
+from genomic_ulmfit.inference.calls import call_sites, kind_of, write_bed
 from genomic_ulmfit.inference.scan import ScanSettings, StrandScores
 from genomic_ulmfit.inference.scan_job import STRANDS
 from genomic_ulmfit.inference.tracks import Spool, spans_of, write_bigwig
@@ -93,11 +93,9 @@ def make_scan(genome: Genome, file: str, prefix: Path, n_calls: int) -> int:
         with Spool(prefix.parent, genome.contigs) as spool:
             spool.add(contig, spans_of(contig, strand, scores, SETTINGS))
             write_bigwig(spool, f"{prefix}.{word}.bw")
-        calls += call_promoters(
-            contig, strand, *scores, threshold=THRESHOLD, min_distance=MIN_DISTANCE
-        )
+        calls += call_sites(contig, strand, *scores, threshold=THRESHOLD, min_distance=MIN_DISTANCE)
     calls.sort(key=lambda call: (call.anchor, -call.strand))
-    write_bed(calls, SETTINGS, f"{prefix}.bed")
+    write_bed(calls, kind_of("promoter"), SETTINGS, f"{prefix}.bed")
     middle = len(contig) // 2
     write_json(
         f"{prefix}.json",

@@ -20,6 +20,7 @@ import genomic_ulmfit
 from genomic_ulmfit import SequenceClassifier
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models import pretrained
+from genomic_ulmfit.models.store import read_config
 
 QUICK: dict[str, Any] = {"preset": "tiny", "epochs": 1}
 
@@ -232,6 +233,36 @@ def test_unusable_parameters(parameters: dict[str, Any], message: str) -> None:
 def test_other_lengths_than_in_training(fitted: SequenceClassifier) -> None:
     with pytest.raises(InputError, match=r"sequence 2: has 8 bases, but this model .* of 30"):
         fitted.predict(["A" * 30, "ACGTACGT"])
+
+
+@pytest.mark.parametrize("integers", [False, True])
+def test_a_saved_model_comes_back(integers: bool, tmp_path: Path) -> None:
+    sequences, names = labelled(20)
+    labels = [int(name == "cool") for name in names] if integers else names
+    model = SequenceClassifier(**QUICK).fit(sequences, labels)
+    model.save(tmp_path / "model", anchor=12)
+    again = SequenceClassifier.load(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict_proba(sequences), model.predict_proba(sequences))
+    assert again.predict(sequences).tolist() == model.predict(sequences).tolist()
+    assert again.classes_.dtype.kind == model.classes_.dtype.kind
+    assert again.curve_ == model.curve_
+    training = read_config(tmp_path / "model")["training"]
+    assert (training["anchor"], training["n_train"]) == (12, 20)
+    assert training["classes"] == {str(c): 10 for c in model.classes_}
+    assert "Trained on 20 sequences" in (tmp_path / "model" / "card.md").read_text()
+
+
+def test_what_cannot_be_saved_or_loaded(fitted: SequenceClassifier, tmp_path: Path) -> None:
+    with pytest.raises(NotFittedError):
+        SequenceClassifier().save(tmp_path / "model")
+    for anchor in (-1, 30):
+        with pytest.raises(InputError, match=rf"anchor: got {anchor}, allowed is 0 to 29"):
+            fitted.save(tmp_path / "model", anchor=anchor)
+    with pytest.raises(InputError, match="no such model folder"):
+        SequenceClassifier.load(tmp_path / "model")
+    fitted.save(tmp_path / "model")
+    with pytest.raises(InputError, match=r"folder: .*model holds a finished model already"):
+        fitted.save(tmp_path / "model")
 
 
 def test_importing_the_package_is_quick_and_the_class_is_there() -> None:

@@ -20,15 +20,15 @@ from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.pretrained import DEFAULT
 from genomic_ulmfit.models.store import save_classifier
 from genomic_ulmfit.training.by_labels import train_by_labels
-from genomic_ulmfit.training.features import frozen_states
-from genomic_ulmfit.training.finetuning import PRETRAINED
-from genomic_ulmfit.training.finetuning_job import (
+from genomic_ulmfit.training.classifier_setup import (
     choose_encoder,
     classifier_config,
     encode_all,
     load_start,
     targets_of,
 )
+from genomic_ulmfit.training.features import frozen_states
+from genomic_ulmfit.training.finetuning import PRETRAINED
 from genomic_ulmfit.training.recipes import RECIPES, Recipe, config_by_recipe
 from speed_rows import material
 from speed_rows.commands import Ran, run_command, write_fasta

@@ -14,8 +14,15 @@ from sklearn.utils.validation import check_is_fitted
 from genomic_ulmfit.dna.alphabet import Codes, encode
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.prediction import predict_probabilities
+from genomic_ulmfit.models.store import (
+    load_classifier,
+    read_config,
+    require_no_model,
+    save_classifier,
+)
 from genomic_ulmfit.training.by_labels import train_by_labels
-from genomic_ulmfit.training.finetuning_job import (
+from genomic_ulmfit.training.classifier_card import classifier_card, classifier_facts
+from genomic_ulmfit.training.classifier_setup import (
     choose_encoder,
     choose_recipe,
     classifier_config,
@@ -57,6 +64,8 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         The trained network.
     curve_ : list of dict
         Loss after each epoch of fine-tuning; empty for a probe.
+    facts_ : dict
+        What a folder written by `save` says of the training.
 
     Examples
     --------
@@ -113,15 +122,18 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         start, architecture = load_start(folder, self.preset)
         config = classifier_config(codes, values, architecture, self.head)
         self.classes_ = classes
+        recipe = choose_recipe(len(codes), config, start, self.head, self.epochs)
+        self.facts_ = classifier_facts(values, folder, recipe, self.seed)
         self.model_, self.curve_ = train_by_labels(
             codes,
             targets_of(values, config),
             config,
-            choose_recipe(len(codes), config, start, self.head, self.epochs),
+            recipe,
             encoder=start,
             seed=self.seed,
             progress=self.progress,
         )
+        self.facts_["curve"] = self.curve_
         return self
 
     def predict_proba(self, sequences: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -143,6 +155,60 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         """Return the most probable class of each sequence, shape (n,)."""
         likeliest = self.predict_proba(sequences).argmax(axis=1)
         return self.classes_[likeliest]
+
+    def save(self, folder: str | Path, *, anchor: int | None = None) -> None:
+        """Write a model folder, which every command takes as it takes one of ``train``.
+
+        Parameters
+        ----------
+        folder : path-like
+            New, or without a model.
+        anchor : int, optional
+            Bases of each sequence before the site that it was cut around, for ``scan`` to name
+            windows by.
+
+        Raises
+        ------
+        InputError
+            If the folder holds a model or cannot be written, or the anchor is no base of a
+            sequence.
+        """
+        check_is_fitted(self)
+        require_no_model(folder, "folder")
+        length = self.model_.config.length
+        if anchor is not None and not 0 <= anchor < (length or 0):
+            allowed = "none for sequences of any length" if length is None else f"0 to {length - 1}"
+            raise InputError(f"anchor: got {anchor}, allowed is {allowed}.")
+        facts = {**self.facts_, "anchor": anchor}
+        save_classifier(self.model_, folder, classifier_card(self.model_, facts), facts)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> SequenceClassifier:
+        """Read a model folder that `save` or ``genomic-ulmfit train`` wrote.
+
+        Parameters
+        ----------
+        folder : path-like
+
+        Returns
+        -------
+        SequenceClassifier
+            Fitted. Its parameters are the defaults, for the folder does not know them: `fit`
+            trains anew.
+
+        Raises
+        ------
+        InputError
+            If it is no complete folder of a classifier.
+        """
+        model = load_classifier(folder)
+        config = model.config
+        fitted = cls()
+        fitted.model_ = model
+        fitted.classes_ = np.array(config.classes, dtype=int if config.integer_labels else str)
+        fitted.facts_ = read_config(folder)["training"]
+        fitted.curve_ = fitted.facts_["curve"]
+        return fitted
 
 
 def _encode(sequences: Sequence[str]) -> list[Codes]:

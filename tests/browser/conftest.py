@@ -13,7 +13,7 @@ import pytest
 from genomic_ulmfit.dna.genome import Contig, Gene, Genome
 from genomic_ulmfit.dna.readers import SIMULATED_KEYWORD
 from genomic_ulmfit.files import write_json
-from genomic_ulmfit.inference.calls import Call, write_bed
+from genomic_ulmfit.inference.calls import Call, kind_of, write_bed
 from genomic_ulmfit.inference.scan import ScanSettings, StrandScores
 from genomic_ulmfit.inference.scan_job import STRANDS
 from genomic_ulmfit.inference.tracks import Spool, spans_of, write_bigwig
@@ -111,7 +111,7 @@ class MadeUp:
             calls[10].log_odds,
             *self._next_gene(calls[10]),
         )
-        write_bed(calls, SETTINGS, f"{self.prefix}.bed")
+        write_bed(calls, kind_of("1"), SETTINGS, f"{self.prefix}.bed")
         write_json(
             f"{self.prefix}.json",
             {

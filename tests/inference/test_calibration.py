@@ -10,7 +10,7 @@ from genomic_ulmfit.dna.genome import Contig
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
 from genomic_ulmfit.inference import calibration as calibration_module
 from genomic_ulmfit.inference.calibration import Calibration, background_codes, calibrate
-from genomic_ulmfit.inference.calls import call_promoters
+from genomic_ulmfit.inference.calls import call_sites
 from genomic_ulmfit.inference.scan import Interval, ScanSettings, scan
 from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
 from genomic_ulmfit.models.config import EncoderConfig
@@ -91,8 +91,6 @@ def test_what_is_called_in_the_background(monkeypatch: pytest.MonkeyPatch) -> No
             np.concatenate([piece.strands[strand][i] for piece in pieces]) for i in (0, 1)
         )
         n_calls += len(
-            call_promoters(
-                background, strand, anchors, log_odds, threshold=threshold, min_distance=25
-            )
+            call_sites(background, strand, anchors, log_odds, threshold=threshold, min_distance=25)
         )
     assert n_calls == 500 * 20_000 / 1e6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import unquote
 
 import gffutils
 import numpy as np
@@ -14,7 +15,8 @@ from genomic_ulmfit.dna.genome import Contig, Gene
 from genomic_ulmfit.inference.calls import (
     BED_COLUMNS,
     Call,
-    call_promoters,
+    call_sites,
+    kind_of,
     suppress,
     write_bed,
     write_gff3,
@@ -59,7 +61,7 @@ def contig(*genes: Gene, length: int = 1000, circular: bool = False) -> Contig:
 
 def called(of: Contig, strand: int, anchors: list[int]) -> list[Call]:
     scores = np.ones(len(anchors), np.float32)
-    return call_promoters(of, strand, np.array(anchors), scores, threshold=0.5, min_distance=10)
+    return call_sites(of, strand, np.array(anchors), scores, threshold=0.5, min_distance=10)
 
 
 def test_the_nearest_gene_downstream() -> None:
@@ -96,7 +98,7 @@ def test_genes_over_the_origin_of_a_circle() -> None:
 def test_a_threshold_and_windows_without_score() -> None:
     anchors = np.array([10, 30, 50, 70])
     scores = np.array([0.4, np.nan, 0.5, 3.0], np.float32)
-    calls = call_promoters(contig(), 1, anchors, scores, threshold=0.5, min_distance=5)
+    calls = call_sites(contig(), 1, anchors, scores, threshold=0.5, min_distance=5)
     assert [(call.anchor, call.log_odds) for call in calls] == [(50, 0.5), (70, 3.0)]
 
 
@@ -110,8 +112,8 @@ def written(tmp_path: Path) -> tuple[Path, Path]:
         Call(circle, 5, 1, 1.0),
         Call(circle, 480, -1, -1.0),
     ]
-    write_bed(calls, SETTINGS, tmp_path / "calls.bed")
-    write_gff3(calls, [straight, circle], SETTINGS, tmp_path / "calls.gff3")
+    write_bed(calls, kind_of("1"), SETTINGS, tmp_path / "calls.bed")
+    write_gff3(calls, kind_of("1"), [straight, circle], SETTINGS, tmp_path / "calls.gff3")
     return tmp_path / "calls.bed", tmp_path / "calls.gff3"
 
 
@@ -143,12 +145,12 @@ def test_lines_are_in_the_order_of_their_starts(tmp_path: Path) -> None:
         Call(second, 300, 1, 1.0),
         Call(second, 301, -1, 1.0),
     ]
-    write_bed(calls, SETTINGS, tmp_path / "calls.bed")
+    write_bed(calls, kind_of("1"), SETTINGS, tmp_path / "calls.bed")
     rows = [line.split("\t") for line in (tmp_path / "calls.bed").read_text().splitlines()[1:]]
     places = [(row[0], int(row[1])) for row in rows]
     assert places == sorted(places)
     anchors = {row[3]: (row[0], int(row[6])) for row in rows}
-    write_gff3(calls, [first, second], SETTINGS, tmp_path / "calls.gff3")
+    write_gff3(calls, kind_of("1"), [first, second], SETTINGS, tmp_path / "calls.gff3")
     lines = [
         line.split("\t")
         for line in (tmp_path / "calls.gff3").read_text().splitlines()
@@ -196,4 +198,30 @@ def test_gff3_in_a_real_parser(written: tuple[Path, Path]) -> None:
     (landmark,) = base.features_of_type("region")
     assert landmark.attributes["Is_circular"] == ["true"]
     assert (landmark.start, landmark.end) == (1, 500)
-    assert "##sequence-region c 1 1000" in base.directives[1] or base.directives
+    assert "sequence-region c 1 1000" in base.directives
+
+
+@pytest.mark.parametrize(
+    ("class_name", "name", "feature"),
+    [
+        ("1", "promoter", "promoter"),
+        ("positive", "promoter", "promoter"),
+        ("sigma 70 promoter", "sigma_70_promoter", "promoter"),
+        ("terminator", "terminator", "sequence_feature"),
+        ("σ54", "σ54", "sequence_feature"),
+        ("a\tb;c", "a_b_c", "sequence_feature"),
+        ("?", "promoter", "promoter"),
+    ],
+)
+def test_calls_are_named_by_their_class(
+    class_name: str, name: str, feature: str, tmp_path: Path
+) -> None:
+    kind = kind_of(class_name)
+    assert kind == (name, feature)
+    of, path = contig(), tmp_path / "calls.gff3"
+    write_gff3([Call(of, 200, 1, 2.0)], kind, [of], SETTINGS, path)
+    fields = path.read_text(encoding="utf-8").splitlines()[-1].split("\t")
+    assert fields[2] == feature
+    assert unquote(fields[8]).startswith(f"ID={name}_1;")
+    write_bed([Call(of, 200, 1, 2.0)], kind, SETTINGS, path)
+    assert path.read_text(encoding="utf-8").splitlines()[-1].split("\t")[3] == f"{name}_1"

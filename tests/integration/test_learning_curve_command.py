@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from genomic_ulmfit.data.tables import read_labelled, write_table
 from genomic_ulmfit.studies.learning_curve import draw_subset
-from genomic_ulmfit.training.finetuning_job import encode_all
+from genomic_ulmfit.training.classifier_setup import encode_all
 from genomic_ulmfit.training.probe_fit import fit_head, head_probabilities
 from genomic_ulmfit.training.recipes import recipe_by_labels
 

@@ -65,7 +65,7 @@ def test_it_writes_one_page_and_says_where(
     # Each call's gene was found among the genome's own.
     genes = content(page)["genes"]["name"]
     assert [genes[gene] for gene in calls["gene"]] == [fields[13] for fields in bed]
-    assert f"{len(bed):,} promoters called" in page.read_text(encoding="utf-8")
+    assert f"{len(bed):,} calls on both strands" in page.read_text(encoding="utf-8")
 
 
 def test_the_model_that_scanned_draws_logos(

@@ -241,4 +241,4 @@ def test_the_page_asks_for_nothing_from_elsewhere() -> None:
 
 
 def test_a_simulated_genome_is_called_so() -> None:
-    assert "SIMULATED: Promoter scan" in render_view(made_up())
+    assert "SIMULATED: Scan of" in render_view(made_up())

@@ -21,6 +21,7 @@ from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.models.precision import trains_in_bf16
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.training import finetuning
+from genomic_ulmfit.training.classifier_setup import classifier_config, recipe_for, targets_of
 from genomic_ulmfit.training.finetuning import (
     NAIVE,
     PRETRAINED,
@@ -29,7 +30,6 @@ from genomic_ulmfit.training.finetuning import (
     fine_tune,
     stage_name,
 )
-from genomic_ulmfit.training.finetuning_job import classifier_config, recipe_for, targets_of
 
 ENCODER = EncoderConfig(12, 16, 3, KmerTokenizer(3, 1))
 LENGTH = 30

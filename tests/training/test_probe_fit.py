@@ -27,6 +27,7 @@ from genomic_ulmfit.models.probe import ProbeHead, words_of
 from genomic_ulmfit.models.store import load_classifier, save_classifier
 from genomic_ulmfit.training import probe_fit, recipes
 from genomic_ulmfit.training.by_labels import train_by_labels, train_without_encoder
+from genomic_ulmfit.training.classifier_setup import choose_recipe
 from genomic_ulmfit.training.features import States, cached_states, frozen_states
 from genomic_ulmfit.training.finetuning import (
     FROZEN,
@@ -34,7 +35,6 @@ from genomic_ulmfit.training.finetuning import (
     Stage,
     fine_tune,
 )
-from genomic_ulmfit.training.finetuning_job import choose_recipe
 from genomic_ulmfit.training.probe_fit import fit_head, fit_probe, head_probabilities
 from genomic_ulmfit.training.recipes import (
     ProbeRecipe,

@@ -83,6 +83,7 @@ def scan(
 ) -> None:
     """Score every window of both strands of a genome and call promoters.
 
+    A model of something else calls that: --class says which class is meant.
     Windows are named by their anchor: the base at which the site lies that
     the model was trained to find (train remembers it). Without --threshold,
     made-up DNA with the genome's own dinucleotides is scanned first, and the
@@ -99,8 +100,8 @@ def scan(
       genomic-ulmfit scan model genome.gbk --out scan/genome
 
     Writes PREFIX.plus.bw and PREFIX.minus.bw (probability at the anchor),
-    PREFIX.bed and PREFIX.gff3 (called promoters: the window, its anchor,
-    score, nearest gene downstream), PREFIX.json (all settings and counts)
+    PREFIX.bed and PREFIX.gff3 (calls: the window, its anchor, score, nearest
+    gene downstream; named by the class), PREFIX.json (all settings and counts)
     and PREFIX.png (where calls are densest). Files of an earlier scan under
     the same PREFIX are replaced. A scan that is stopped leaves no tracks and
     no calls; start it again. Calibration takes as long for --regions as for

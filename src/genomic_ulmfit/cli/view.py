@@ -57,9 +57,9 @@ def view(
 ) -> None:
     """Make one HTML page of a scan, and open it.
 
-    Shows the scores of both strands, called promoters and annotated genes,
-    from the whole genome down to single bases; the sequence of each call;
-    and finds genes by name or locus tag. The page is one file that needs no
+    Shows the scores of both strands, calls and annotated genes, from the
+    whole genome down to single bases; the sequence of each call; and finds
+    genes by name or locus tag. The page is one file that needs no
     server and no network: keep it, or send it.
 
     With --model, a call also shows which bases the classifier went by; that

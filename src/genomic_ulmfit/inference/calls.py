@@ -1,12 +1,14 @@
-"""Called promoters: the best windows, no two of a strand close together."""
+"""Calls, of promoters or whatever a model looks for: the best windows, none close to another."""
 
 from __future__ import annotations
 
 import bisect
 import math
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import quote
 
 import numpy as np
@@ -37,13 +39,16 @@ BED_COLUMNS = (
 
 _COLOUR = {1: "0,114,178", -1: "213,94,0"}
 
+_SAYS_NOTHING = re.compile(r"[+-]?\d+(\.\d+)?|true|yes|pos(itives?)?|\+")
+"""Names of classes that do not tell what is looked for."""
+
 WITHIN_GENE = 15
 """Bases that an anchor may lie behind a start codon and still be called upstream of the gene."""
 
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One called promoter.
+    """One called site.
 
     Parameters
     ----------
@@ -75,6 +80,41 @@ class Call:
         """Return the window's bounds; on a circular contig they may lie outside of it."""
         before = settings.anchor if self.strand > 0 else settings.window - 1 - settings.anchor
         return self.anchor - before, self.anchor - before + settings.window
+
+
+class Kind(NamedTuple):
+    """What is called, in the words of files.
+
+    Parameters
+    ----------
+    name : str
+        Of a call, before its number: letters, digits and ``_.+-`` alone.
+    feature : str
+        A term of the Sequence Ontology.
+    """
+
+    name: str
+    feature: str
+
+
+def kind_of(class_name: str) -> Kind:
+    """Return what to call the sites of a class.
+
+    Parameters
+    ----------
+    class_name : str
+        Of the model. One that says nothing, such as 1 or positive, stands for promoters, which
+        this program's own tables label so.
+
+    Returns
+    -------
+    Kind
+        Whose feature is ``sequence_feature``, the most general term, for what is no promoter.
+    """
+    name = re.sub(r"[^\w.+-]+", "_", class_name).strip("_")
+    if not name or _SAYS_NOTHING.fullmatch(name.lower()):
+        name = "promoter"
+    return Kind(name, "promoter" if "promoter" in name.lower() else "sequence_feature")
 
 
 def suppress(
@@ -127,7 +167,7 @@ def suppress(
     return np.array(kept, dtype=np.intp)
 
 
-def call_promoters(
+def call_sites(
     contig: Contig,
     strand: int,
     anchors: Places,
@@ -136,7 +176,7 @@ def call_promoters(
     threshold: float,
     min_distance: int,
 ) -> list[Call]:
-    """Call the promoters of one strand.
+    """Call the sites of one strand.
 
     Parameters
     ----------
@@ -197,7 +237,9 @@ class _GeneFinder:
         return None, None
 
 
-def write_bed(calls: Iterable[Call], settings: ScanSettings, path: str | os.PathLike[str]) -> None:
+def write_bed(
+    calls: Iterable[Call], kind: Kind, settings: ScanSettings, path: str | os.PathLike[str]
+) -> None:
     """Write calls as BED12 with three further columns, named in a first line of comment.
 
     An entry is the window, its thick part the anchor, its score a thousand times the
@@ -208,11 +250,12 @@ def write_bed(calls: Iterable[Call], settings: ScanSettings, path: str | os.Path
     ----------
     calls : iterable of Call
         Those of a contig together.
+    kind : Kind
     settings : ScanSettings
     path : path-like
     """
     lines = ["#" + "\t".join(BED_COLUMNS)]
-    for name, call in _named(calls, settings):
+    for name, call in _named(calls, kind, settings):
         start, end = call.window(settings)
         start, end = max(0, start), min(len(call.contig), end)
         lines.append(
@@ -244,11 +287,12 @@ def write_bed(calls: Iterable[Call], settings: ScanSettings, path: str | os.Path
 
 def write_gff3(
     calls: Iterable[Call],
+    kind: Kind,
     contigs: Sequence[Contig],
     settings: ScanSettings,
     path: str | os.PathLike[str],
 ) -> None:
-    """Write calls as GFF3 features of type promoter.
+    """Write calls as GFF3 features of the type that `kind` says.
 
     Positions are 1-based. A window over the origin of a circular contig ends beyond the
     contig's length, as the format wants it, and the contig is marked ``Is_circular``.
@@ -257,6 +301,7 @@ def write_gff3(
     ----------
     calls : iterable of Call
         Those of a contig together.
+    kind : Kind
     contigs : sequence of Contig
         All that were scanned.
     settings : ScanSettings
@@ -272,7 +317,7 @@ def write_gff3(
             lines.append("\t".join((*columns, f"ID={name};Is_circular=true")))
     contigs_of = {contig.name: number for number, contig in enumerate(contigs)}
     features: list[tuple[int, int, str]] = []
-    for name, call in _named(calls, settings):
+    for name, call in _named(calls, kind, settings):
         start, end = call.window(settings)
         if start < 0:
             start, end = start + len(call.contig), end + len(call.contig)
@@ -287,7 +332,7 @@ def write_gff3(
         columns = (
             _escaped(call.contig.name),
             "genomic-ulmfit",
-            "promoter",
+            kind.feature,
             str(start + 1),
             str(end),
             f"{call.probability:.6f}",
@@ -300,7 +345,7 @@ def write_gff3(
     write_text(path, "\n".join(lines) + "\n")
 
 
-def _named(calls: Iterable[Call], settings: ScanSettings) -> list[tuple[str, Call]]:
+def _named(calls: Iterable[Call], kind: Kind, settings: ScanSettings) -> list[tuple[str, Call]]:
     """Number calls in the order of where their windows begin, which indexers of BED ask for.
 
     A window over the origin of a circular contig counts as beginning at its first base.
@@ -311,7 +356,7 @@ def _named(calls: Iterable[Call], settings: ScanSettings) -> list[tuple[str, Cal
         number = contigs.setdefault(call.contig.name, len(contigs))
         return number, max(0, call.window(settings)[0]), call.anchor
 
-    return [(f"promoter_{i}", call) for i, call in enumerate(sorted(calls, key=place), start=1)]
+    return [(f"{kind.name}_{i}", call) for i, call in enumerate(sorted(calls, key=place), start=1)]
 
 
 def _escaped(text: str) -> str:

@@ -1,4 +1,4 @@
-"""From a model and a genome file to tracks, called promoters and a summary."""
+"""From a model and a genome file to tracks, calls and a summary."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import require_another, require_writable, write_json
 from genomic_ulmfit.inference.calibration import CHANCE_CALLS, Calibration, calibrate
-from genomic_ulmfit.inference.calls import Call, call_promoters, write_bed, write_gff3
+from genomic_ulmfit.inference.calls import Call, call_sites, kind_of, write_bed, write_gff3
 from genomic_ulmfit.inference.regions import Region, densest_region, read_regions
 from genomic_ulmfit.inference.scan import (
     Mode,
@@ -217,8 +217,9 @@ def scan_genome(
             else:
                 notes.append(f"No window of the {word} strand has a score; it has no track.")
         seconds = time.monotonic() - calibrated
-        write_bed(calls, settings, written[0])
-        write_gff3(calls, genome.contigs, settings, written[1])
+        kind = kind_of(model.config.classes[settings.target])
+        write_bed(calls, kind, settings, written[0])
+        write_gff3(calls, kind, genome.contigs, settings, written[1])
         notes += _notes(
             model,
             settings,
@@ -317,13 +318,13 @@ class _Caller:
         )
 
     def finish(self) -> list[Call]:
-        """Call the promoters of the contig at hand; return those of all so far, in genome order."""
+        """Call the sites of the contig at hand; return those of all so far, in genome order."""
         if self.contig is None:
             return self.calls
         called = [
             call
             for strand, parts in self.candidates.items()
-            for call in call_promoters(
+            for call in call_sites(
                 self.contig,
                 strand,
                 np.concatenate([part.anchors for part in parts]),

@@ -21,7 +21,7 @@ from safetensors.torch import save as save_safetensors
 from torch import nn
 
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import atomic_path, write_json, write_text
+from genomic_ulmfit.files import atomic_path, require_writable, write_json, write_text
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
 from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
 from genomic_ulmfit.models.config import EncoderConfig
@@ -81,6 +81,26 @@ def load_classifier(folder: str | Path) -> Classifier:
         model = Classifier(ClassifierConfig.from_dict(config["architecture"]))
     _fill(model, weights, folder)
     return model.eval()
+
+
+def require_no_model(folder: str | Path, option: str = "--out") -> None:
+    """Check that a model can be written to a folder and replaces none.
+
+    Parameters
+    ----------
+    folder : path-like
+        What the user gave. It need not exist, and is not made.
+    option : str
+        How the user gave it.
+
+    Raises
+    ------
+    InputError
+        If it holds a finished model or cannot be written.
+    """
+    require_writable(folder, option)
+    if (Path(folder) / CONFIG).exists():
+        raise InputError(f"{option}: {folder} holds a finished model already; name another folder.")
 
 
 def read_config(folder: str | Path) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def draw_region(result: ScanResult) -> RegionPicture:
     )
     caption = (
         "Probability of each window at its anchor, forward strand upwards and reverse strand "
-        f"downwards; dashed: the threshold, {least:.6g}; triangles: called promoters"
+        f"downwards; dashed: the threshold, {least:.6g}; triangles: calls"
         + ("; arrows: annotated genes." if region.contig.genes else ".")
         + f" Genome: {result.genome.name}."
     )

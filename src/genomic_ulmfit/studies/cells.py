@@ -27,13 +27,13 @@ from genomic_ulmfit.models.pretrained import PretrainedEncoder
 from genomic_ulmfit.models.store import load_language_model
 from genomic_ulmfit.reports.results import METRICS, json_ready
 from genomic_ulmfit.training.by_labels import train_by_labels, train_without_encoder
-from genomic_ulmfit.training.finetuning import PRETRAINED
-from genomic_ulmfit.training.finetuning_job import (
+from genomic_ulmfit.training.classifier_setup import (
     BOTH_STRANDS,
     classifier_config,
     encode_all,
     targets_of,
 )
+from genomic_ulmfit.training.finetuning import PRETRAINED
 from genomic_ulmfit.training.recipes import Recipe
 
 WORDS = "words"

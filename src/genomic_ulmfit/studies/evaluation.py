@@ -10,7 +10,7 @@ from genomic_ulmfit.evaluation.metrics import Evaluation, evaluate_predictions
 from genomic_ulmfit.files import file_sha256
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.store import load_classifier, read_config
-from genomic_ulmfit.training.finetuning_job import encode_all, targets_of
+from genomic_ulmfit.training.classifier_setup import encode_all, targets_of
 
 
 def evaluate_file(

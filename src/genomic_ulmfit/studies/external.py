@@ -33,7 +33,7 @@ from genomic_ulmfit.models.store import load_language_model
 from genomic_ulmfit.reports.external import markdown_table
 from genomic_ulmfit.studies.settings import settle
 from genomic_ulmfit.training.by_labels import train_by_labels, train_without_encoder
-from genomic_ulmfit.training.finetuning_job import classifier_config, encode_all, targets_of
+from genomic_ulmfit.training.classifier_setup import classifier_config, encode_all, targets_of
 
 METRICS = ("auroc", "mcc", "accuracy")
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")

@@ -49,13 +49,13 @@ from genomic_ulmfit.studies.cells import WORDS
 from genomic_ulmfit.studies.encoders import SHIPPED
 from genomic_ulmfit.studies.settings import settle
 from genomic_ulmfit.training.by_labels import train_by_labels, train_without_encoder
-from genomic_ulmfit.training.features import States, cached_states
-from genomic_ulmfit.training.finetuning_job import (
+from genomic_ulmfit.training.classifier_setup import (
     BOTH_STRANDS,
     classifier_config,
     encode_all,
     targets_of,
 )
+from genomic_ulmfit.training.features import States, cached_states
 from genomic_ulmfit.training.probe_fit import head_probabilities
 from genomic_ulmfit.training.recipes import config_by_recipe, recipe_by_labels
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,207 +10,26 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from genomic_ulmfit.data.readings import Readings
 from genomic_ulmfit.data.tables import read_labelled
-from genomic_ulmfit.dna.alphabet import Codes, encode
+from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import file_sha256, require_writable
-from genomic_ulmfit.models.classifier import FIXED_LENGTH, Classifier, ClassifierConfig
-from genomic_ulmfit.models.config import EncoderConfig
-from genomic_ulmfit.models.config import preset as preset_config
-from genomic_ulmfit.models.language_model import LanguageModel
+from genomic_ulmfit.files import file_sha256
+from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
 from genomic_ulmfit.models.prediction import predict_probabilities
-from genomic_ulmfit.models.pretrained import DEFAULT, encoder_folder
-from genomic_ulmfit.models.store import load_language_model, read_config, save_classifier
+from genomic_ulmfit.models.store import require_no_model, save_classifier
 from genomic_ulmfit.training.by_labels import train_by_labels
-from genomic_ulmfit.training.finetuning import FROZEN, NAIVE, PRETRAINED, FineTuningRecipe
-from genomic_ulmfit.training.recipes import Recipe, recipe_by_labels
-
-HEADS = ("auto", "position", "pooling", "probe")
-
-DEFAULT_PRESET = "small"
-"""Size of a network that starts from random weights, where none is asked for."""
+from genomic_ulmfit.training.classifier_card import classifier_card, classifier_facts
+from genomic_ulmfit.training.classifier_setup import (
+    choose_encoder,
+    choose_recipe,
+    classifier_config,
+    encode_all,
+    load_start,
+    targets_of,
+)
 
 ODD_LENGTHS = 0.1
 """Share of rows, below which those of unusual length are taken for a mistake."""
-
-
-def choose_encoder(encoder: str | Path | None, preset: str | None) -> Path | None:
-    """Return the folder of the language model that a classifier starts from.
-
-    Parameters
-    ----------
-    encoder : path-like, "auto", "none" or None
-        Name of a shipped encoder, or a folder. "auto" is the shipped `DEFAULT`, unless `preset`
-        asks for a network of a certain size.
-    preset : str or None
-        Size of a network that starts from random weights.
-
-    Returns
-    -------
-    pathlib.Path or None
-        None for random weights.
-
-    Raises
-    ------
-    InputError
-        If there is no such encoder, or a size is asked for beside one, which has its own.
-    """
-    if str(encoder) == "auto":
-        encoder = DEFAULT if preset is None else None
-    if encoder is None or str(encoder) == "none":
-        return None
-    if preset is not None:
-        raise InputError(
-            f"--preset: got {preset} beside the encoder {encoder}, which has a size of its own; "
-            "leave one of them out."
-        )
-    return encoder_folder(encoder)
-
-
-def load_start(
-    folder: Path | None, preset: str | None
-) -> tuple[LanguageModel | None, EncoderConfig]:
-    """Return what `choose_encoder` chose, loaded, and the shape of the network to train."""
-    if folder is None:
-        return None, preset_config(preset or DEFAULT_PRESET)
-    start = load_language_model(folder)
-    return start, start.encoder.config
-
-
-BOTH_STRANDS = Readings(both_strands=True)
-
-
-def classifier_config(
-    codes: list[Codes],
-    labels: npt.ArrayLike,
-    architecture: EncoderConfig,
-    head: str = "auto",
-    context: int = 0,
-    readings: Readings = BOTH_STRANDS,
-) -> ClassifierConfig:
-    """Describe the classifier that suits some labelled sequences.
-
-    Parameters
-    ----------
-    codes : list of numpy.ndarray of uint8
-    labels : array-like of str or int, shape (len(codes),)
-        Classes are their sorted distinct values.
-    architecture : EncoderConfig
-    head : {"auto", "position", "pooling", "probe"}
-        "auto" is "position" where all sequences have one length, else "pooling".
-    context : int
-        Bases at either end of each sequence that are context.
-    readings : Readings
-        The seed's models read one strand.
-
-    Returns
-    -------
-    ClassifierConfig
-    """
-    lengths = {len(sequence) - 2 * context for sequence in codes}
-    if head not in HEADS:
-        raise InputError(f"--head: got {head!r}, allowed are {', '.join(HEADS)}.")
-    if head == "auto":
-        head = "position" if len(lengths) == 1 else "pooling"
-    elif head in FIXED_LENGTH and len(lengths) > 1:
-        raise InputError(
-            f"--head {head}: needs sequences of one length, but these have {min(lengths)} to "
-            f"{max(lengths)} bases. Use --head pooling."
-        )
-    classes = np.unique(np.asarray(labels))
-    return ClassifierConfig(
-        encoder=architecture,
-        classes=tuple(str(name) for name in classes),
-        head=head,
-        length=lengths.pop() if head in FIXED_LENGTH else None,
-        integer_labels=bool(np.issubdtype(classes.dtype, np.integer)),
-        context=context,
-        both_strands=readings.both_strands,
-        phases=readings.phases,
-        frames=head in FIXED_LENGTH,
-    )
-
-
-def choose_recipe(
-    n_labels: int,
-    config: ClassifierConfig,
-    encoder: LanguageModel | None,
-    head: str = "auto",
-    epochs: int | None = None,
-) -> Recipe:
-    """Return what is trained: what this many labels pay for, unless a head is asked for.
-
-    Parameters
-    ----------
-    n_labels : int
-    config : ClassifierConfig
-    encoder : LanguageModel or None
-    head : {"auto", "position", "pooling", "probe"}
-        As it was asked for. "auto" follows the number of labels, "position" and "pooling"
-        fine-tune a network with that head, "probe" fits a linear probe alone.
-    epochs : int, optional
-        Of the last stage of fine-tuning.
-
-    Returns
-    -------
-    Recipe
-
-    Raises
-    ------
-    InputError
-        If a probe is asked for without an encoder, or epochs where no encoder is trained.
-    """
-    network = recipe_for(encoder, epochs)
-    if head in ("position", "pooling"):
-        return Recipe(None, network)
-    if head == "probe" and encoder is None:
-        raise InputError(
-            "--head probe: reads the hidden states of a pretrained encoder, but there is none; "
-            "name one with --encoder."
-        )
-    recipe = recipe_by_labels(
-        n_labels, pretrained=encoder is not None, one_length=config.length is not None
-    )
-    if head == "probe":
-        recipe = replace(recipe, network=None, motifs=False)
-    if epochs is None:
-        return recipe
-    if recipe.network not in (NAIVE, PRETRAINED):
-        raise InputError(
-            f"--epochs: got {epochs}, but with these {n_labels:,} sequences the encoder stays as "
-            "it is. Leave --epochs out, or fine-tune the whole network with --head position."
-        )
-    return replace(recipe, network=network)
-
-
-def recipe_for(encoder: LanguageModel | None, epochs: int | None = None) -> FineTuningRecipe:
-    """Return the recipe of fine-tuning a pretrained encoder, or of training without one.
-
-    Parameters
-    ----------
-    encoder : LanguageModel or None
-    epochs : int, optional
-        Of the last stage, in which all layers are trained; the recipe's number if not given.
-    """
-    recipe = NAIVE if encoder is None else PRETRAINED
-    if epochs is None:
-        return recipe
-    if epochs < 1:
-        raise InputError(f"--epochs: got {epochs}, allowed is 1 or more.")
-    return replace(recipe, stages=(*recipe.stages[:-1], replace(recipe.stages[-1], epochs=epochs)))
-
-
-def targets_of(labels: npt.ArrayLike, config: ClassifierConfig) -> npt.NDArray[np.intp]:
-    """Return each label's class index; raises `InputError` for one the model does not know."""
-    index = {name: position for position, name in enumerate(config.classes)}
-    names = [str(label) for label in np.asarray(labels)]
-    unknown = sorted(set(names) - set(index))
-    if unknown:
-        raise InputError(
-            f"label: {unknown[0]!r} is none of the model's classes: {', '.join(config.classes)}."
-        )
-    return np.array([index[name] for name in names], dtype=np.intp)
 
 
 def train_classifier(
@@ -255,16 +73,13 @@ def train_classifier(
         each).
     """
     out = Path(out)
-    require_writable(out)
-    if (out / "config.json").exists():
-        raise InputError(f"--out: {out} holds a finished model already; name another folder.")
+    require_no_model(out)
     folder = choose_encoder(encoder, preset)
     start, architecture = load_start(folder, preset)
     table = read_labelled(table_path, min_length=architecture.tokenizer.k, require_classes=True)
     train = table[table["split"] == "train"] if "split" in table else table
-    # Of what was read, whatever becomes of the files while this trains.
-    table_facts = {"file": Path(table_path).name, "sha256": file_sha256(table_path)}
-    encoder_sha256 = None if folder is None else read_config(folder)["sha256"]
+    # Of what was read, whatever becomes of the file while this trains.
+    read = {"file": Path(table_path).name, "sha256": file_sha256(table_path)}
     context = _context_length(table, table_path, head, architecture.tokenizer.stride)
     notes = [*_lengths(train, table_path, head), *_repeats(train)]
     codes = encode_all(train, context)
@@ -273,7 +88,10 @@ def train_classifier(
     recipe = choose_recipe(len(codes), config, start, head, epochs)
     valid = table[table["split"] == "valid"] if "split" in table else table[:0]
     watched = _validation(valid, config, table_path) if len(valid) else None
-    model, curve = train_by_labels(
+    training = classifier_facts(
+        train["label"], folder, recipe, seed, table=read, anchor=anchor, notes=notes
+    )
+    model, training["curve"] = train_by_labels(
         codes,
         targets_of(train["label"], config),
         config,
@@ -284,60 +102,10 @@ def train_classifier(
         precision=precision,
         progress=progress,
     )
-    training = {
-        "table": table_facts,
-        "n_train": len(train),
-        "classes": {str(k): int(v) for k, v in train["label"].value_counts().items()},
-        "encoder": None if folder is None else folder.resolve().name,
-        "encoder_sha256": encoder_sha256,
-        "trained": described(recipe, pretrained=start is not None),
-        "recipe": asdict(recipe),
-        "seed": seed,
-        "anchor": anchor,
-        "notes": notes,
-        "curve": curve,
-        "valid_accuracy": None if watched is None else _accuracy(model, *watched, precision),
-    }
-    save_classifier(model, out, _card(model, training), training)
+    if watched is not None:
+        training["valid_accuracy"] = _accuracy(model, *watched, precision)
+    save_classifier(model, out, classifier_card(model, training), training)
     return training
-
-
-def described(recipe: Recipe, *, pretrained: bool) -> str:
-    """Say in words what a recipe trains, from an encoder or from random weights."""
-    parts = []
-    if recipe.probe is not None:
-        parts.append("a linear probe of the frozen encoder")
-    if recipe.network is not None:
-        fine_tuned = "a fine-tuned network" if pretrained else "a network from random weights"
-        parts.append("a small network on it" if recipe.network == FROZEN else fine_tuned)
-    if recipe.motifs:
-        parts.append("one over bases alone")
-    *most, last = parts
-    listed = f"{', '.join(most)} and {last}" if most else last
-    return listed + (", their logits averaged" if most else "")
-
-
-def encode_all(table: pd.DataFrame, context: int = 0) -> list[Codes]:
-    """Return the base codes of a table's sequences, for a model that was trained with context.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        As from `genomic_ulmfit.data.tables.read_labelled`.
-    context : int
-        The model's. Unless it is 0, columns `before` and `after` are put around the sequences.
-
-    Returns
-    -------
-    list of numpy.ndarray of uint8
-    """
-    sequences = table["sequence"]
-    if context and {"before", "after"} <= set(table):
-        sequences = table["before"] + sequences + table["after"]
-    return [
-        encode(sequence, name=f"sequence {name}")
-        for name, sequence in zip(table["id"], sequences, strict=True)
-    ]
 
 
 def _context_length(table: pd.DataFrame, path: str | Path, head: str, stride: int) -> int:
@@ -451,48 +219,3 @@ def _anchor(
         )
         return None
     return anchor
-
-
-def _card(model: Classifier, training: dict[str, Any]) -> str:
-    config = model.config
-    classes = "\n".join(f"- {name}: {n:,} sequences" for name, n in training["classes"].items())
-    length = f"{config.length} bases" if config.length else "any length"
-    if config.context:
-        length += f" between {config.context} bases of context"
-    network = training["recipe"]["network"]
-    stages = "\n".join(
-        f"- {'all layers' if s['layers'] is None else str(s['layers']) + ' LSTM layers + head'}: "
-        f"{s['epochs']} epochs at {s['learning_rate']:g}"
-        for s in ([] if network is None else network["stages"])
-    )
-    encoder = (
-        f"{training['encoder']} (sha256 `{training['encoder_sha256']}`)"
-        if training["encoder"]
-        else "none (random weights)"
-    )
-    accuracy = training["valid_accuracy"]
-    watched = (
-        "No validation rows were given."
-        if accuracy is None
-        else f"Accuracy on the validation rows at the end: {accuracy:.4f}."
-    )
-    return f"""# DNA classifier ({config.head} head, sequences of {length})
-
-## Data
-`{training["table"]["file"]}`, sha256 `{training["table"]["sha256"]}`; trained on
-{training["n_train"]:,} sequences:
-
-{classes}
-
-## Recipe
-Trained: {training["trained"]}. Encoder: {encoder}; seed {training["seed"]}.
-
-{stages}
-
-## Results
-{watched} Measure on test rows with `genomic-ulmfit evaluate`.
-
-## Use and limits
-For sequences cut the same way as those it was trained on, from the same or related organisms.
-Probabilities mean what they say only where classes are as frequent as in training.
-"""

@@ -18,12 +18,16 @@ from genomic_ulmfit.data.tables import read_labelled
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import file_sha256, require_writable
+from genomic_ulmfit.files import file_sha256
 from genomic_ulmfit.models.config import preset as preset_config
 from genomic_ulmfit.models.markov import MarkovModel
 from genomic_ulmfit.models.precision import best_precision
 from genomic_ulmfit.models.pretrained import encoder_folder
-from genomic_ulmfit.models.store import load_language_model, save_language_model
+from genomic_ulmfit.models.store import (
+    load_language_model,
+    require_no_model,
+    save_language_model,
+)
 from genomic_ulmfit.training.checkpoints import CHECKPOINT, precision_to_resume
 from genomic_ulmfit.training.held_out import INFORMED_RANDOM as INFORMED_RANDOM
 from genomic_ulmfit.training.held_out import regions_of
@@ -102,14 +106,12 @@ def pretrain_genomes(
         recipe = replace(recipe, epochs=epochs)
     devices, nodes = processes(devices, nodes)
     out = Path(out)
-    require_writable(out)
     if (out / CHECKPOINT).exists() and not resume:
         raise InputError(
             f"--out: {out} holds an interrupted run; add --resume to continue it, or name another "
             "folder."
         )
-    if (out / "config.json").exists():
-        raise InputError(f"--out: {out} holds a finished model already; name another folder.")
+    require_no_model(out)
     start = None
     if start_from is not None:
         start = load_language_model(encoder_folder(start_from))
