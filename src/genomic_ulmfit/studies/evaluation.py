@@ -67,5 +67,5 @@ def was_trained_on(model_folder: str | Path, table_path: str | Path) -> bool:
     from training.
     """
     training = read_config(model_folder).get("training", {})
-    trained_on = training.get("table", {}).get("sha256")
+    trained_on = (training.get("table") or {}).get("sha256")
     return trained_on == file_sha256(table_path) and "split" not in read_labelled(table_path)
