@@ -26,12 +26,12 @@ from selenium import webdriver
 from genomic_ulmfit.dna.genome import Contig, Genome
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.files import write_json
-from genomic_ulmfit.inference.calls import call_sites, kind_of, write_bed
+from genomic_ulmfit.inference.call_files import kind_of, write_bed
+from genomic_ulmfit.inference.calls import call_sites
 from genomic_ulmfit.inference.scan import ScanSettings, StrandScores
-from genomic_ulmfit.inference.scan_job import STRANDS
+from genomic_ulmfit.inference.scan_files import STRANDS, read_scan
 from genomic_ulmfit.inference.tracks import Spool, spans_of, write_bigwig
 from genomic_ulmfit.reports.view import render_view
-from genomic_ulmfit.reports.view_files import read_scan
 
 SETTINGS = ScanSettings(window=150, anchor=100, step=2, target=1, mode="dense", precision="fp32")
 THRESHOLD = 4.0
@@ -116,6 +116,7 @@ def make_scan(genome: Genome, file: str, prefix: Path, n_calls: int) -> int:
             },
             "bases_scanned": genome.n_bases,
             "calls": {"all": len(calls)},
+            "tracks": {"plus": True, "minus": True},
             "densest_region": {"contig": contig.name, "start": middle, "end": middle + 20_000},
             "notes": ["Made up to measure a page: every score is random."],
         },

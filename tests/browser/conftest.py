@@ -13,12 +13,12 @@ import pytest
 from genomic_ulmfit.dna.genome import Contig, Gene, Genome
 from genomic_ulmfit.dna.readers import SIMULATED_KEYWORD
 from genomic_ulmfit.files import write_json
-from genomic_ulmfit.inference.calls import Call, kind_of, write_bed
+from genomic_ulmfit.inference.call_files import kind_of, write_bed
+from genomic_ulmfit.inference.calls import Call
 from genomic_ulmfit.inference.scan import ScanSettings, StrandScores
-from genomic_ulmfit.inference.scan_job import STRANDS
+from genomic_ulmfit.inference.scan_files import STRANDS, read_scan
 from genomic_ulmfit.inference.tracks import Spool, spans_of, write_bigwig
 from genomic_ulmfit.reports.view import Logos, render_view
-from genomic_ulmfit.reports.view_files import read_scan
 
 SETTINGS = ScanSettings(window=50, anchor=35, step=2, target=1, mode="dense", precision="fp32")
 LENGTH = 30_000
@@ -128,6 +128,7 @@ class MadeUp:
                 "threshold": {"probability": 0.95, "expected_calls_by_chance_per_mbp": 20},
                 "bases_scanned": self.genome.n_bases,
                 "calls": {"all": len(calls)},
+                "tracks": {"plus": True, "minus": True},
                 "densest_region": {"contig": "circle", "start": 4000, "end": 14_000},
                 "notes": [],
             },

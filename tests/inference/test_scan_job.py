@@ -304,6 +304,7 @@ def test_a_strand_without_any_score_has_no_track(motif_folder: Path, tmp_path: P
     one = run(motif_folder, path, tmp_path / "one", regions=bed)
     assert (tmp_path / "one.plus.bw").exists()
     assert not (tmp_path / "one.minus.bw").exists()
+    assert one.summary["tracks"] == {"plus": True, "minus": False}
     assert "No window of the minus strand has a score; it has no track." in one.notes
 
 

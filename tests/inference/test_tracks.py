@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from genomic_ulmfit.dna.genome import Contig
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.inference.scan import ScanSettings, StrandScores
-from genomic_ulmfit.inference.tracks import TRACKS, Spool, spans_of, track_kind, write_bigwig
+from genomic_ulmfit.inference.tracks import TRACKS, Spool, require_track, spans_of, write_bigwig
 
 
 def chosen(step: int, anchor: int = 3) -> ScanSettings:
@@ -83,7 +83,7 @@ def test_files(tmp_path: Path, kind: str, strand: int) -> None:
         Contig("none", np.zeros(5, np.uint8)),
         Contig("two", np.zeros(64, np.uint8)),
     ]
-    suffix, write = track_kind(kind)
+    suffix, write = TRACKS[kind]
     path = tmp_path / f"track{suffix}"
     spool = Spool(tmp_path, contigs)
     assert list(tmp_path.iterdir()) == []
@@ -199,5 +199,5 @@ def test_spans_within_a_stretch(tmp_path: Path) -> None:
 
 def test_unknown_kind() -> None:
     with pytest.raises(InputError, match="--track: got 'wig', allowed are bigwig, bedgraph"):
-        track_kind("wig")
+        require_track("wig")
     assert set(TRACKS) == {"bigwig", "bedgraph"}

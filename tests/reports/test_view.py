@@ -21,6 +21,7 @@ from genomic_ulmfit.dna.alphabet import encode
 from genomic_ulmfit.dna.genome import Contig, Gene, Genome
 from genomic_ulmfit.dna.packing import PackedBases
 from genomic_ulmfit.inference.scan import ScanSettings, StrandScores
+from genomic_ulmfit.inference.scan_files import CalledSite, ScanFiles
 from genomic_ulmfit.inference.tracks import Spans, spans_of
 from genomic_ulmfit.reports.view import (
     LIMIT,
@@ -31,7 +32,6 @@ from genomic_ulmfit.reports.view import (
     render_view,
     restore,
 )
-from genomic_ulmfit.reports.view_files import CalledSite, ScanFiles
 
 NAUGHTY = "</script><script>alert(1)</script><img src=x onerror=alert(1)>&\"'"
 

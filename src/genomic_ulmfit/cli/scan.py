@@ -110,7 +110,8 @@ def scan(
     from genomic_ulmfit.cli.progress import Progress
     from genomic_ulmfit.console import plain_console
     from genomic_ulmfit.errors import InputError
-    from genomic_ulmfit.inference.scan_job import output_path, scan_genome
+    from genomic_ulmfit.inference.scan_files import output_path
+    from genomic_ulmfit.inference.scan_job import scan_genome
     from genomic_ulmfit.reports.scan_figures import draw_region
 
     if mode not in (None, "dense", "exact"):

@@ -9,8 +9,8 @@ import typer
 
 if TYPE_CHECKING:
     from genomic_ulmfit.cli.progress import Progress
+    from genomic_ulmfit.inference.scan_files import ScanFiles
     from genomic_ulmfit.reports.view import Logos
-    from genomic_ulmfit.reports.view_files import ScanFiles
 
 
 LOGOS = 100
@@ -77,9 +77,8 @@ def view(
     from genomic_ulmfit.console import plain_console
     from genomic_ulmfit.errors import InputError
     from genomic_ulmfit.files import require_another, require_writable, write_text
-    from genomic_ulmfit.inference.scan_job import output_path
+    from genomic_ulmfit.inference.scan_files import find_scan, output_path, read_scan
     from genomic_ulmfit.reports.view import render_view
-    from genomic_ulmfit.reports.view_files import find_scan, read_scan
 
     if logos is not None and model is None:
         raise InputError(

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
 from genomic_ulmfit.dna.genome import Genome
+from genomic_ulmfit.dna.intervals import merged
 from genomic_ulmfit.dna.packing import BASES_PER_BYTE, Packed, PackedBases, pack
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import file_sha256
@@ -217,7 +218,7 @@ class Corpus:
             If a contig is unknown, its name occurs in several genomes, a window lies outside of
             it, or nothing is left to train on.
         """
-        cuts = _merged(self._spans_in_text(windows))
+        cuts = np.array(merged(self._spans_in_text(windows)), dtype=np.int64).reshape(-1, 2)
         starts = self.train["start"].astype(np.int64)
         ends = starts + self.train["length"]
         # Text, pieces and merged cuts are all in ascending order.
@@ -275,17 +276,6 @@ def _in_text(run: Any, start: int, end: int) -> tuple[int, int]:
     shift = int(run["start"] - run["position"])
     run_end = int(run["position"] + run["length"])
     return max(start, int(run["position"])) + shift, min(end, run_end) + shift
-
-
-def _merged(spans: list[tuple[int, int]]) -> npt.NDArray[np.int64]:
-    """Return the union of spans as disjoint ones in ascending order, shape (n, 2)."""
-    merged: list[list[int]] = []
-    for start, end in sorted(spans):
-        if merged and start <= merged[-1][1]:
-            merged[-1][1] = max(merged[-1][1], end)
-        else:
-            merged.append([start, end])
-    return np.array(merged, dtype=np.int64).reshape(-1, 2)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from genomic_ulmfit.data.shuffle import shuffle_dinucleotides
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
-from genomic_ulmfit.dna.genome import Contig, Genome
+from genomic_ulmfit.dna.genome import Contig, Genome, site_offset
 
 TRIM = 50
 """Bases left out at both ends of a CDS before a negative window is drawn."""
@@ -188,7 +188,7 @@ def background_windows(
     length = len(sites[0].codes)
 
     def place(window: Window) -> int:
-        return window.start + (anchor if window.strand > 0 else length - 1 - anchor)
+        return window.start + site_offset(window.strand, length, anchor)
 
     known: dict[tuple[str, int], list[int]] = {}
     for site in sites:

@@ -31,6 +31,11 @@ class BedLine:
     fields: tuple[str, ...]
     number: int
 
+    @property
+    def strand(self) -> int | None:
+        """The sixth column as +1 or -1; None if it is missing or says neither."""
+        return {"+": 1, "-": -1}.get(self.fields[5]) if len(self.fields) > 5 else None
+
 
 @dataclass(frozen=True)
 class Bed:

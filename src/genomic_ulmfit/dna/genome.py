@@ -15,6 +15,21 @@ from genomic_ulmfit.dna.alphabet import Codes, reverse_complement
 from genomic_ulmfit.errors import InputError
 
 
+def site_offset(strand: int, length: int, before: int) -> int:
+    """Return how far from a window's first base on the forward strand its site lies.
+
+    Parameters
+    ----------
+    strand : int
+        +1 or -1.
+    length : int
+        Bases of the window.
+    before : int
+        Bases of the window before the site, along `strand`.
+    """
+    return before if strand > 0 else length - 1 - before
+
+
 @dataclass(frozen=True)
 class Gene:
     """A protein-coding region (CDS).

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from genomic_ulmfit.dna.bed import Bed, BedLine, read_bed
+from genomic_ulmfit.dna.intervals import merged
 from genomic_ulmfit.errors import InputError
 
 _LOG_ODDS = "logOdds"
@@ -108,12 +109,12 @@ def _lines(bed: Bed, path: str | os.PathLike[str]) -> tuple[BedLine, ...]:
 
 
 def _strand(line: BedLine, path: str | os.PathLike[str]) -> int:
-    if len(line.fields) < 6 or line.fields[5] not in ("+", "-"):
+    if line.strand is None:
         raise InputError(
             f"{path}, line {line.number}: has no strand. Calls and known sites are compared "
             "strand by strand: six columns are needed, the sixth + or -."
         )
-    return 1 if line.fields[5] == "+" else -1
+    return line.strand
 
 
 def _position(line: BedLine) -> int:
@@ -229,19 +230,15 @@ class _Regions:
     """Tells whether a site lies in one of some intervals, whatever their strand."""
 
     def __init__(self, bed: Bed) -> None:
-        self.ends: dict[str, tuple[list[int], list[int]]] = {}
-        for line in sorted(bed.lines, key=lambda line: line.start):
-            starts, ends = self.ends.setdefault(line.contig, ([], []))
-            if ends and line.start <= ends[-1]:
-                ends[-1] = max(ends[-1], line.end)
-            else:
-                starts.append(line.start)
-                ends.append(line.end)
+        spans: dict[str, list[tuple[int, int]]] = {}
+        for line in bed.lines:
+            spans.setdefault(line.contig, []).append((line.start, line.end))
+        self.spans = {name: merged(of_contig) for name, of_contig in spans.items()}
 
     def __contains__(self, site: Site) -> bool:
-        starts, ends = self.ends.get(site.contig, ([], []))
-        index = bisect.bisect_right(starts, site.position) - 1
-        return index >= 0 and site.position < ends[index]
+        spans = self.spans.get(site.contig, [])
+        index = bisect.bisect_right(spans, site.position, key=lambda span: span[0]) - 1
+        return index >= 0 and site.position < spans[index][1]
 
 
 def _some(names: set[str]) -> str:

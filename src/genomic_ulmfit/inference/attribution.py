@@ -21,9 +21,10 @@ from torch.nn import functional as F
 from genomic_ulmfit.data.batches import Batch
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, BASES, Codes
 from genomic_ulmfit.inference.edits import Report
-from genomic_ulmfit.inference.targets import Floats, batches, log_odds, window_of
+from genomic_ulmfit.inference.log_odds import log_odds
+from genomic_ulmfit.inference.targets import Floats, batches, window_of
 from genomic_ulmfit.models.bases import one_hot
-from genomic_ulmfit.models.classifier import Classifier, PositionHead
+from genomic_ulmfit.models.classifier import Classifier, mean_opinion
 from genomic_ulmfit.models.precision import autocast
 from genomic_ulmfit.models.probe import WORD, ProbeHead
 
@@ -176,17 +177,15 @@ def mixed_logits(
     if model.config.length is not None:
         around = (bases.shape[1] - model.config.length) // 2
         bases = bases[:, around : around + model.config.length]
-    opinions: list[Tensor] = []
+    pooling = by_position = probe = None
     if model.pooling_head is not None:
-        opinions.append(model.pooling_head(hidden, lengths.clamp(max=len(hidden))))
-        if model.position_head is not None:
-            beside = model.side_by_side(hidden)
-            opinions[0] = opinions[0] + _position_logits(model.position_head, beside, bases)
+        pooling = model.pooling_head(hidden, lengths.clamp(max=len(hidden)))
+    if (head := model.position_head) is not None:
+        by_position = head.of_shares(head.project(model.side_by_side(hidden)), bases)
     if model.probe_head is not None:
-        opinions.append(_probe_logits(model.probe_head, model.side_by_side(hidden), bases))
-    if model.motifs is not None:
-        opinions.append(model.motifs.of_shares(bases))
-    return torch.stack(opinions).mean(0)
+        probe = _probe_logits(model.probe_head, model.side_by_side(hidden), bases)
+    motifs = None if model.motifs is None else model.motifs.of_shares(bases)
+    return mean_opinion(pooling, by_position, probe, motifs)
 
 
 def _turned(bases: Tensor, sizes: Tensor) -> Tensor:
@@ -224,15 +223,4 @@ def _probe_logits(head: ProbeHead, hidden: Tensor, bases: Tensor) -> Tensor:
     of_words = torch.einsum("bnw,nwc->bc", words(bases, WORD.k, WORD.stride), head.words.float())
     of_states = torch.einsum("tbw,twc->bc", hidden, head.states.float())
     logits: Tensor = of_states + of_words + head.bias
-    return logits if head.frames is None else logits + head.frames(bases)
-
-
-def _position_logits(head: PositionHead, hidden: Tensor, bases: Tensor) -> Tensor:
-    """Return what `PositionHead.forward` does, of mixtures of bases."""
-    k, stride = head.tokenizer.k, head.tokenizer.stride
-    news = bases[:, k - stride : k - stride + len(hidden) * stride]
-    news = news.reshape(len(bases), len(hidden), -1)
-    states = torch.tanh(head.project(hidden)).transpose(0, 1)
-    found = head.find(torch.cat([states, news], dim=2).transpose(1, 2))
-    logits: Tensor = head.motifs(found) + head.bases(bases.flatten(1))
     return logits if head.frames is None else logits + head.frames(bases)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from genomic_ulmfit.dna.alphabet import Codes
-from genomic_ulmfit.dna.genome import Contig
+from genomic_ulmfit.dna.genome import Contig, site_offset
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.inference.attribution import integrated_gradients
 from genomic_ulmfit.inference.edits import Report
@@ -63,7 +63,7 @@ def _read(
     model: Classifier, contig: Contig, place: int, strand: int, window: int, anchor: int
 ) -> Codes:
     """Cut a window out with the context that exact mode gives it."""
-    start = place - (anchor if strand > 0 else window - 1 - anchor)
+    start = place - site_offset(strand, window, anchor)
     if len(contig) < window or not (contig.circular or 0 <= start <= len(contig) - window):
         raise InputError(
             f"{contig.name}: the window of the call at base {place + 1:,} is not on the contig."

@@ -24,7 +24,7 @@ from genomic_ulmfit.data.readings import shifted
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
 from genomic_ulmfit.inference.runs import Run
 from genomic_ulmfit.models.bases import one_hot
-from genomic_ulmfit.models.classifier import Classifier, PoolingHead, PositionHead
+from genomic_ulmfit.models.classifier import Classifier, PoolingHead, PositionHead, mean_opinion
 from genomic_ulmfit.models.precision import autocast
 
 CONTEXT = 256
@@ -200,18 +200,16 @@ def window_logits(model: Classifier, hidden: Tensor, codes: Tensor, window: int)
     """
     tokenizer = model.config.encoder.tokenizer
     width, phases = tokenizer.n_tokens(window), model.config.phases
-    opinions: list[Tensor] = []
+    pooling = by_position = probe = motifs = None
     if model.pooling_head is not None:
-        opinions.append(pooling_logits(model.pooling_head, hidden, width, phases))
-        if model.position_head is not None:
-            by_position = position_logits(model.position_head, hidden, codes, window)
-            opinions[0] = opinions[0] + by_position
+        pooling = pooling_logits(model.pooling_head, hidden, width, phases)
+    if model.position_head is not None:
+        by_position = position_logits(model.position_head, hidden, codes, window)
     if model.probe_head is not None:
-        opinions.append(model.probe_head.sliding(hidden, codes, tokenizer.stride))
+        probe = model.probe_head.sliding(hidden, codes, tokenizer.stride)
     if model.motifs is not None:
-        count = len(hidden) - width + 1
-        opinions.append(model.motifs.sliding(codes, window, tokenizer.stride)[:count])
-    return torch.stack(opinions).mean(0)
+        motifs = model.motifs.sliding(codes, window, tokenizer.stride)[: len(hidden) - width + 1]
+    return mean_opinion(pooling, by_position, probe, motifs)
 
 
 def pooling_logits(head: PoolingHead, hidden: Tensor, width: int, along: int = 1) -> Tensor:

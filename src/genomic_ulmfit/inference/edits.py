@@ -22,8 +22,9 @@ from genomic_ulmfit.data.batches import Batch
 from genomic_ulmfit.data.readings import shifted
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, reverse_complement
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
+from genomic_ulmfit.inference.log_odds import log_odds
 from genomic_ulmfit.inference.summaries import Again, Summaries
-from genomic_ulmfit.inference.targets import Floats, batches, head_logits, log_odds
+from genomic_ulmfit.inference.targets import Floats, batches, head_logits
 from genomic_ulmfit.models.awd_lstm import State
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.precision import autocast

@@ -13,6 +13,7 @@ import numpy as np
 from genomic_ulmfit.dna.alphabet import BASES, decode
 from genomic_ulmfit.files import atomic_path
 from genomic_ulmfit.inference.explanation import Explanation
+from genomic_ulmfit.inference.log_odds import probability
 from genomic_ulmfit.inference.profiles import (
     NORMAL,
     Average,
@@ -22,7 +23,6 @@ from genomic_ulmfit.inference.profiles import (
     preferences,
     stretches_of_sequence,
 )
-from genomic_ulmfit.inference.targets import probability
 from genomic_ulmfit.inference.variants import EFFECT_COLUMNS, Effect, effect_row
 
 SUMMARY, PAGE = "explain.json", "report.html"

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from genomic_ulmfit.dna.alphabet import Codes
-from genomic_ulmfit.dna.genome import Contig
-from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import require_another, require_writable, write_json
 from genomic_ulmfit.inference.attribution import STEPS, integrated_gradients
@@ -36,11 +34,12 @@ from genomic_ulmfit.inference.mutagenesis import saturation_mutagenesis
 from genomic_ulmfit.inference.perturbation import WIDTHS, Perturbation, window_perturbation
 from genomic_ulmfit.inference.profiles import average, from_site, has_unknown
 from genomic_ulmfit.inference.sequences import read_sequences
-from genomic_ulmfit.inference.targets import Floats, target_index, window_of
-from genomic_ulmfit.inference.variants import Effect, read_variants, variant_effects
+from genomic_ulmfit.inference.targets import Floats, Question, target_index, window_of
+from genomic_ulmfit.inference.variant_job import score_variants
+from genomic_ulmfit.inference.variants import Effect
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.precision import best_precision
-from genomic_ulmfit.models.store import load_classifier, read_config
+from genomic_ulmfit.models.store import CONFIG, load_classifier, read_config
 
 Report = Callable[[str, int, int], None]
 """Told what is being done, how many sequences or variants are done, and of how many."""
@@ -97,7 +96,7 @@ def explain(
     require_writable(out)
     if (out / PAGE).exists():
         raise InputError(f"--out: {out} holds an explanation already; name another folder.")
-    if (out / "config.json").exists():
+    if (out / CONFIG).exists():
         raise InputError(f"--out: {out} is a model folder; name another.")
     for name in (SUMMARY, EFFECTS, POSITIONS, STRETCHES, *map(arrays_file, METHODS)):
         require_another(out / name, sequences, variants, genome, model_folder)
@@ -125,17 +124,22 @@ def explain(
     if anchor is not None and not 0 <= anchor < longest:
         raise InputError(f"--anchor: got {anchor}, allowed are 0 to {longest - 1}.")
 
+    question = Question(model, column, precision, anchor)
     notes: list[str] = []
     effects: tuple[Effect, ...] = ()
     if variants is not None:
-        effects = _variants(
-            model, variants, genome, ids, codes, column, precision, anchor, notes, report
+        effects, notes = score_variants(
+            question,
+            variants,
+            ids,
+            codes,
+            genome,
+            lambda done, of: report("Scoring variants", done, of),
         )
     explanation = None
     if chosen:
-        explanation = _explain(
-            model, ids, codes, windows, column, precision, anchor, chosen, notes, report
-        )
+        explanation = _explain(question, ids, codes, windows, chosen, report)
+        notes += _notes(explanation)
     _remove_stopped(out)
     if variants is not None:
         write_effects(out / EFFECTS, effects)
@@ -210,95 +214,16 @@ def _read(model: Classifier, path: str | Path) -> tuple[list[str], list[Codes]]:
     return ids, codes
 
 
-def _variants(
-    model: Classifier,
-    path: str | Path,
-    genome: str | Path | None,
-    ids: Sequence[str],
-    codes: Sequence[Codes],
-    target: int,
-    precision: str,
-    anchor: int | None,
-    notes: list[str],
-    report: Report,
-) -> tuple[Effect, ...]:
-    """Read and score variants."""
-    variants, left_out = read_variants(path)
-    notes += left_out
-    window = None
-    with_context: dict[str, Codes] = {}
-    if genome is None:
-        with_context = dict(zip(ids, codes, strict=True))
-        contigs = {
-            name: Contig(name, window_of(model, sequence))
-            for name, sequence in with_context.items()
-        }
-        if len(contigs) < len(ids):
-            raise InputError(
-                "--variants: several sequences have the same id, and variants name sequences by "
-                "it. Rename them."
-            )
-    else:
-        window = model.config.length
-        if window is None:
-            raise InputError(
-                "--genome: this model takes sequences of any length, so nobody knows which "
-                "windows to cut. Give the sequences that variants are on as SEQS instead."
-            )
-        contigs = {contig.name: contig for contig in read_genome(genome).contigs}
-    found = list(
-        variant_effects(
-            model,
-            variants,
-            contigs,
-            target,
-            precision,
-            anchor=anchor,
-            window=window,
-            with_context=with_context,
-            report=lambda done: report("Scoring variants", done, len(variants)),
-        )
-    )
-    effects = tuple(effect for effect in found if effect is not None)
-    unfit = [
-        variant.place for variant, effect in zip(variants, found, strict=True) if effect is None
-    ]
-    if unfit:
-        size = model.config.length or model.config.encoder.tokenizer.k
-        reason = (
-            f"no stretch of {size} bases holds them with either allele: their contig is too short, "
-            "or they are too near its end or too long"
-        )
-        if not effects:
-            raise InputError(
-                f"{unfit[0]}: none of {len(unfit):,} variants can be scored; {reason}."
-            )
-        notes.append(
-            f"{len(unfit):,} alleles of {Path(path).name} were left out (the first: "
-            f"{unfit[0].rpartition(', ')[2]}): {reason}."
-        )
-    filled = sum(effect.filled > 0 for effect in effects)
-    if filled:
-        notes.append(
-            f"{filled:,} variants shorten a sequence of fixed length; unknown bases fill it up, "
-            "which has an effect of its own. With --genome the bases that follow are used."
-        )
-    return effects
-
-
 def _explain(
-    model: Classifier,
+    question: Question,
     ids: Sequence[str],
     codes: Sequence[Codes],
     windows: tuple[Codes, ...],
-    target: int,
-    precision: str,
-    anchor: int | None,
     methods: Sequence[str],
-    notes: list[str],
     report: Report,
 ) -> Explanation:
     """Run the methods."""
+    model, target, precision, anchor = question
     total = len(codes)
     longest = max(map(len, windows))
     contributions: dict[str, Floats] = {}
@@ -333,22 +258,9 @@ def _explain(
         )
         contributions["mutagenesis"] = mutagenesis.importance(windows)
         log_odds = mutagenesis.log_odds
-    unknown = sum(map(has_unknown, windows))
-    if unknown:
-        notes.append(
-            f"{unknown:,} of {total:,} sequences have ambiguous bases, which contribute nothing."
-        )
     main = next(method for method in METHODS if method in contributions)
-    of_all = None
-    if len({len(window) for window in windows}) == 1:
-        of_all = average(contributions[main], windows)
-        if anchor is None:
-            notes.append(
-                "The model does not know where in its windows the site lies, so that none is "
-                "marked. Say where it is: --anchor."
-            )
-    else:
-        notes.append("The sequences differ in length, so there is no average over them.")
+    of_one_length = len({len(window) for window in windows}) == 1
+    of_all = average(contributions[main], windows) if of_one_length else None
     return Explanation(
         tuple(ids),
         windows,
@@ -361,6 +273,23 @@ def _explain(
         attribution,
         of_all,
     )
+
+
+def _notes(explanation: Explanation) -> Iterator[str]:
+    """Say what a user should know of how sequences were explained."""
+    unknown = sum(map(has_unknown, explanation.windows))
+    if unknown:
+        yield (
+            f"{unknown:,} of {len(explanation.ids):,} sequences have ambiguous bases, which "
+            "contribute nothing."
+        )
+    if explanation.average is None:
+        yield "The sequences differ in length, so there is no average over them."
+    elif explanation.anchor is None:
+        yield (
+            "The model does not know where in its windows the site lies, so that none is "
+            "marked. Say where it is: --anchor."
+        )
 
 
 def _in_numbers(explanation: Explanation) -> dict[str, Any]:

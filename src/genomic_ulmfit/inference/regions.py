@@ -9,6 +9,7 @@ from pathlib import Path
 
 from genomic_ulmfit.dna.bed import read_bed
 from genomic_ulmfit.dna.genome import Contig, Genome
+from genomic_ulmfit.dna.intervals import merged
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.inference.calls import Call
 from genomic_ulmfit.inference.scan import Interval
@@ -60,8 +61,8 @@ def read_regions(path: str | Path, genome: Genome) -> list[Interval]:
         leaves one.
     """
     contigs = {contig.name: contig for contig in genome.contigs}
-    spans: dict[str, list[list[int]]] = {name: [] for name in contigs}
-    for line in sorted(read_bed(path).lines, key=lambda line: line.start):
+    spans: dict[str, list[tuple[int, int]]] = {name: [] for name in contigs}
+    for line in read_bed(path).lines:
         if line.contig not in contigs:
             names = ", ".join(list(contigs)[:3]) + (", ..." if len(contigs) > 3 else "")
             raise InputError(
@@ -73,15 +74,11 @@ def read_regions(path: str | Path, genome: Genome) -> list[Interval]:
                 f"--regions: {path}, line {line.number}: ends at {line.end:,}, but contig "
                 f"{line.contig} has {len(contigs[line.contig]):,} bases."
             )
-        joined = spans[line.contig]
-        if joined and line.start <= joined[-1][1]:
-            joined[-1][1] = max(joined[-1][1], line.end)
-        elif line.start < line.end:
-            joined.append([line.start, line.end])
+        spans[line.contig].append((line.start, line.end))
     intervals = [
         Interval(contigs[name], start, end)
         for name, of_one in spans.items()
-        for start, end in of_one
+        for start, end in merged(of_one)
     ]
     if not intervals:
         raise InputError(f"--regions: {path} has no interval that holds a base.")

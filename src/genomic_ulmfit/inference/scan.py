@@ -13,12 +13,12 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from genomic_ulmfit.dna.genome import Contig, Genome
+from genomic_ulmfit.dna.genome import Contig, Genome, site_offset
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.inference.dense import CONTEXT, STREAMS, ByStrand, dense_logits
 from genomic_ulmfit.inference.exact import exact_logits
+from genomic_ulmfit.inference.log_odds import log_odds
 from genomic_ulmfit.inference.runs import Run, cut_runs
 from genomic_ulmfit.inference.targets import target_index
 from genomic_ulmfit.models.classifier import Classifier
@@ -60,6 +60,10 @@ class ScanSettings:
     target: int
     mode: Mode
     precision: str
+
+    def offset(self, strand: int) -> int:
+        """Return how far from a window's first base on the forward strand its anchor lies."""
+        return site_offset(strand, self.window, self.anchor)
 
 
 class Interval(NamedTuple):
@@ -223,8 +227,8 @@ def _runs(model: Classifier, piece: Interval, settings: ScanSettings) -> list[tu
     """Cut the windows whose anchor, on either strand, lies in a piece."""
     contig, first, last = piece
     length = len(contig)
-    offsets = _anchor_offsets(settings)
-    first, last = first - max(offsets.values()), last - min(offsets.values())
+    offsets = [settings.offset(strand) for strand in (1, -1)]
+    first, last = first - max(offsets), last - min(offsets)
     if not contig.circular:
         ranges = [(max(first, 0), min(last, length - settings.window + 1))]
     elif last - first >= length:
@@ -248,11 +252,6 @@ def _runs(model: Classifier, piece: Interval, settings: ScanSettings) -> list[tu
     ]
 
 
-def _anchor_offsets(settings: ScanSettings) -> dict[int, int]:
-    """Return how far from a window's first base on the forward strand its anchor lies."""
-    return {1: settings.anchor, -1: settings.window - 1 - settings.anchor}
-
-
 def _strand_scores(
     piece: Interval,
     strand: int,
@@ -263,13 +262,11 @@ def _strand_scores(
     places = [np.zeros(0, dtype=np.int64)]
     scores = [np.zeros(0, dtype=np.float32)]
     for start, run, by_strand in runs:
-        logits = by_strand[strand]
-        others = torch.cat([logits[:, : settings.target], logits[:, settings.target + 1 :]], dim=1)
-        log_odds = (logits[:, settings.target] - others.logsumexp(1)).numpy()
+        of_target = log_odds(by_strand[strand], settings.target).numpy()
         unknown = run.ambiguous(settings.window) > MAX_AMBIGUOUS * settings.window
         places.append(start + run.spacing * np.arange(run.count, dtype=np.int64))
-        scores.append(np.where(unknown, np.float32(np.nan), log_odds))
-    anchors = np.concatenate(places) + _anchor_offsets(settings)[strand]
+        scores.append(np.where(unknown, np.float32(np.nan), of_target))
+    anchors = np.concatenate(places) + settings.offset(strand)
     anchors %= len(piece.contig)
     order = np.argsort(anchors)
     order = order[(anchors[order] >= piece.start) & (anchors[order] < piece.end)]

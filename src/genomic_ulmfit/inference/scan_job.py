@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,10 +16,13 @@ from genomic_ulmfit.dna.genome import Contig, Genome
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import require_another, require_writable, write_json
-from genomic_ulmfit.inference.calibration import CHANCE_CALLS, Calibration, calibrate
-from genomic_ulmfit.inference.calls import Call, call_sites, kind_of, write_bed, write_gff3
+from genomic_ulmfit.inference.calibration import calibrate
+from genomic_ulmfit.inference.call_files import kind_of, write_bed, write_gff3
+from genomic_ulmfit.inference.calls import Call, call_sites
+from genomic_ulmfit.inference.log_odds import log_odds_of
 from genomic_ulmfit.inference.regions import Region, densest_region, read_regions
 from genomic_ulmfit.inference.scan import (
+    Interval,
     Mode,
     ScanSettings,
     ScoredPiece,
@@ -30,12 +32,16 @@ from genomic_ulmfit.inference.scan import (
     scan,
     whole_genome,
 )
-from genomic_ulmfit.inference.tracks import TRACKS, Spool, spans_of, track_kind
-from genomic_ulmfit.models.classifier import Classifier
+from genomic_ulmfit.inference.scan_files import STRANDS, all_suffixes, output_path, track_suffix
+from genomic_ulmfit.inference.scan_summary import (
+    calls_summary,
+    genome_summary,
+    notes_on_settings,
+    notes_on_tracks,
+    threshold_summary,
+)
+from genomic_ulmfit.inference.tracks import TRACKS, Spool, require_track, spans_of
 from genomic_ulmfit.models.store import load_classifier, read_config
-
-STRANDS = {1: "plus", -1: "minus"}
-"""Strand -> its word in the names of files."""
 
 Report = Callable[[str, int, int], None]
 """Told what is being done, how many bases are done, and of how many."""
@@ -68,11 +74,6 @@ class ScanResult:
     densest: Region
     summary: dict[str, Any]
     notes: tuple[str, ...]
-
-
-def output_path(out: str | Path, suffix: str) -> Path:
-    """Return the path of one of a scan's files: `suffix` behind the prefix ``--out``."""
-    return Path(f"{out}{suffix}")
 
 
 def scan_genome(
@@ -133,7 +134,7 @@ def scan_genome(
     InputError
         If an argument or file cannot be used, or no contig is as long as a window.
     """
-    suffix, write_track = track_kind(track)
+    require_track(track)
     out = _usable_prefix(out, (genome_path, regions, model_folder))
     if threshold is not None and not 0 <= threshold <= 1:
         raise InputError(f"--threshold: got {threshold}, allowed is a probability, 0 to 1.")
@@ -151,19 +152,7 @@ def scan_genome(
         mode=mode or "dense",
         precision=precision,
     )
-    genome = read_genome(genome_path)
-    if circular:
-        genome = genome.as_circular()
-    contigs = [contig for contig in genome.contigs if n_windows(contig, settings)]
-    n_short = len(genome.contigs) - len(contigs)
-    if not contigs:
-        longest = max(map(len, genome.contigs))
-        raise InputError(
-            f"{genome_path}: no contig is as long as a window of {settings.window} bases; the "
-            f"longest has {longest}."
-        )
-    intervals = whole_genome(genome) if regions is None else read_regions(regions, genome)
-    intervals = [i for i in intervals if n_windows(i.contig, settings)]
+    genome, intervals = _what_to_scan(genome_path, regions, circular, settings)
     total = sum(interval.end - interval.start for interval in intervals)
 
     begun = time.monotonic()
@@ -171,7 +160,7 @@ def scan_genome(
     if threshold is None:
         calibration = calibrate(
             model,
-            contigs,
+            [contig for contig in genome.contigs if n_windows(contig, settings)],
             settings,
             min_distance,
             seed,
@@ -179,13 +168,13 @@ def scan_genome(
         )
         least = calibration.threshold()
     else:
-        least = _log_odds(threshold)
+        least = log_odds_of(threshold)
     calibrated = time.monotonic()
-    notes = list(genome.notes)
-    with ExitStack() as spools:
+    with ExitStack() as while_scanning:
         out.parent.mkdir(parents=True, exist_ok=True)
         tracks = {
-            strand: spools.enter_context(Spool(out.parent, genome.contigs)) for strand in STRANDS
+            strand: while_scanning.enter_context(Spool(out.parent, genome.contigs))
+            for strand in STRANDS
         }
         caller = _Caller(least, min_distance)
         counts = _scan_into(
@@ -204,48 +193,28 @@ def scan_genome(
             )
         report("Writing", total, total)
         densest = densest_region(tracks, intervals, calls)
-        written = [output_path(out, ending) for ending in (".bed", ".gff3", ".json")]
-        # Of a scan that was made under this name before, no file stays to be taken for one of
-        # this; without a summary what is left is no scan.
-        for ending in _endings():
-            output_path(out, ending).unlink(missing_ok=True)
-        spools.enter_context(_removed_if_stopped(written))
-        for strand, word in STRANDS.items():
-            if tracks[strand].n_bases:
-                written.append(output_path(out, f".{word}{suffix}"))
-                write_track(tracks[strand], written[-1])
-            else:
-                notes.append(f"No window of the {word} strand has a score; it has no track.")
+        written = while_scanning.enter_context(_in_place_of_the_last(out))
+        for strand, spool in tracks.items():
+            if spool.n_bases:
+                written.append(output_path(out, track_suffix(strand, track)))
+                TRACKS[track].write(spool, written[-1])
+        class_name = model.config.classes[settings.target]
+        kind = kind_of(class_name)
+        write_bed(calls, kind, settings, output_path(out, ".bed"))
+        write_gff3(calls, kind, genome.contigs, settings, output_path(out, ".gff3"))
         seconds = time.monotonic() - calibrated
-        kind = kind_of(model.config.classes[settings.target])
-        write_bed(calls, kind, settings, written[0])
-        write_gff3(calls, kind, genome.contigs, settings, written[1])
-        notes += _notes(
-            model,
-            settings,
-            calibrated=calibration is not None,
-            knows_anchor=known_anchor is not None,
-            n_contigs=len(genome.contigs),
-            n_short=n_short,
-            n_not_scored=counts["not_scored"],
+        has_track = {STRANDS[strand]: bool(spool.n_bases) for strand, spool in tracks.items()}
+        notes = (
+            *genome.notes,
+            *notes_on_tracks(out, has_track),
+            *notes_on_settings(model, settings, genome, counts, calibration, known_anchor),
         )
-        if (page := output_path(out, ".html")).exists():
-            notes.append(f"{page} is not of this scan; genomic-ulmfit view makes it anew.")
         summary = {
-            "genome": {
-                "name": genome.name,
-                "file": Path(genome_path).name,
-                "simulated": genome.simulated,
-                "contigs": len(genome.contigs),
-                "contigs_shorter_than_a_window": n_short,
-                "bases": genome.n_bases,
-                "genes": genome.n_genes,
-                "sha256": genome.sha256(),
-            },
+            "genome": genome_summary(genome, genome_path, settings),
             "model": {
                 "folder": Path(model_folder).resolve().name,
                 "sha256": config["sha256"],
-                "class": model.config.classes[settings.target],
+                "class": class_name,
             },
             "settings": {
                 "mode": settings.mode,
@@ -257,17 +226,35 @@ def scan_genome(
                 "regions": None if regions is None else Path(regions).name,
                 "circular": circular,
             },
-            "threshold": _threshold_summary(least, calibration),
+            "threshold": threshold_summary(least, calibration),
             "bases_scanned": total,
             "windows": counts,
-            **_calls_summary(calls, densest, total),
+            "tracks": has_track,
+            **calls_summary(calls, densest, total),
             "seconds_of_calibration": calibrated - begun,
             "seconds": seconds,
             "bases_per_second": total / seconds,
             "notes": notes,
         }
-        write_json(written[2], summary)
-    return ScanResult(genome, settings, least, tuple(calls), densest, summary, tuple(notes))
+        write_json(output_path(out, ".json"), summary)
+    return ScanResult(genome, settings, least, tuple(calls), densest, summary, notes)
+
+
+def _what_to_scan(
+    genome_path: str | Path, regions: str | Path | None, circular: bool, settings: ScanSettings
+) -> tuple[Genome, list[Interval]]:
+    """Read a genome, and which of its anchors are asked about."""
+    genome = read_genome(genome_path)
+    if circular:
+        genome = genome.as_circular()
+    if not any(n_windows(contig, settings) for contig in genome.contigs):
+        longest = max(map(len, genome.contigs))
+        raise InputError(
+            f"{genome_path}: no contig is as long as a window of {settings.window} bases; the "
+            f"longest has {longest}."
+        )
+    intervals = whole_genome(genome) if regions is None else read_regions(regions, genome)
+    return genome, [interval for interval in intervals if n_windows(interval.contig, settings)]
 
 
 def _usable_prefix(out: str | Path, read: Sequence[str | Path | None]) -> Path:
@@ -276,24 +263,25 @@ def _usable_prefix(out: str | Path, read: Sequence[str | Path | None]) -> Path:
     if out.is_dir() or given.endswith(("/", os.sep)):
         raise InputError(f"--out: {out} is a folder; give a prefix for file names, as {out}/scan.")
     require_writable(out.parent)
-    for ending in _endings():
-        require_another(output_path(out, ending), *read)
+    for suffix in all_suffixes():
+        require_another(output_path(out, suffix), *read)
     return out
 
 
-def _endings() -> list[str]:
-    """Return how the names of a scan's files end, the summary first, tracks of either kind."""
-    tracks = [f".{word}{suffix}" for word in STRANDS.values() for suffix, _ in TRACKS.values()]
-    return [".json", ".bed", ".gff3", ".png", *tracks]
-
-
 @contextmanager
-def _removed_if_stopped(paths: list[Path]) -> Iterator[None]:
-    """Leave no part of a scan behind: tracks and calls without a summary look like a whole one."""
+def _in_place_of_the_last(out: Path) -> Iterator[list[Path]]:
+    """Give a list of files to write instead of those of a scan made under this name before.
+
+    None of that stays to be taken for one of this. If the block raises, what is on the list is
+    removed, too: tracks and calls without a summary look like a whole scan.
+    """
+    for suffix in all_suffixes():
+        output_path(out, suffix).unlink(missing_ok=True)
+    written = [output_path(out, suffix) for suffix in (".bed", ".gff3", ".json")]
     try:
-        yield
+        yield written
     except BaseException:
-        for path in paths:
+        for path in written:
             path.unlink(missing_ok=True)
         raise
 
@@ -358,90 +346,3 @@ def _scan_into(
         done += piece.end - piece.start
         report(done)
     return counts
-
-
-def _log_odds(probability: float) -> float:
-    if probability in (0, 1):
-        return math.inf if probability else -math.inf
-    return math.log(probability / (1 - probability))
-
-
-def _notes(
-    model: Classifier,
-    settings: ScanSettings,
-    *,
-    calibrated: bool,
-    knows_anchor: bool,
-    n_contigs: int,
-    n_short: int,
-    n_not_scored: int,
-) -> Iterator[str]:
-    """Say what a user should know of how the scan was made."""
-    if calibrated and settings.mode == "exact":
-        yield (
-            "The threshold is calibrated in dense mode; this model's scores in exact mode may "
-            "run a little higher or lower."
-        )
-    if settings.mode == "dense" and not model.config.context:
-        yield (
-            "The model was trained without context and here knows what stands around a "
-            "window: its scores differ somewhat from those of predict. --mode exact gives "
-            "the same for each window, but takes a hundred times as long or more."
-        )
-    if not knows_anchor:
-        yield (
-            "The model does not know where in its windows a site lies, so calls are named by "
-            f"the middle, base {settings.anchor} of {settings.window}. If the windows were cut "
-            "with the site elsewhere, say so: --anchor."
-        )
-    if settings.step > 1 and not model.config.context:
-        yield (
-            f"A window is scored every {settings.step} bases: sites in between are seen a base "
-            "off, which a model of start codons does not forgive. --step 1 scores every base."
-        )
-    if n_short:
-        yield (
-            f"{n_short:,} of {n_contigs:,} contigs were not scanned: they are "
-            f"shorter than a window of {settings.window} bases."
-        )
-    if n_not_scored:
-        yield (
-            f"{n_not_scored:,} windows have no score: more than a tenth of their bases "
-            "is ambiguous."
-        )
-
-
-def _calls_summary(calls: Sequence[Call], densest: Region, n_bases: int) -> dict[str, Any]:
-    return {
-        "calls": {
-            "all": len(calls),
-            "plus": sum(call.strand > 0 for call in calls),
-            "minus": sum(call.strand < 0 for call in calls),
-            "per_mbp": len(calls) / n_bases * 1e6,
-        },
-        "densest_region": {
-            "contig": densest.contig.name,
-            "start": densest.start,
-            "end": densest.end,
-            "calls": len(densest.calls),
-        },
-    }
-
-
-def _threshold_summary(least: float, calibration: Calibration | None) -> dict[str, Any]:
-    """Say what a call needs, and how many calls chance would make."""
-    from_chance: dict[str, Any] = {"expected_calls_by_chance_per_mbp": None, "calibration": None}
-    if calibration is not None:
-        from_chance = {
-            "expected_calls_by_chance_per_mbp": calibration.expected(least),
-            "calibration": {
-                "method": "first-order Markov background, dense mode",
-                "bases": calibration.n_bases,
-                "allowed_per_mbp": CHANCE_CALLS,
-                "seed": calibration.seed,
-            },
-        }
-    # JSON has no infinity.
-    log_odds = least if math.isfinite(least) else None
-    probability = round(0.5 + 0.5 * math.tanh(0.5 * least), 6)
-    return {"probability": probability, "log_odds": log_odds, **from_chance}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from torch import Tensor
 from genomic_ulmfit.data.batches import Batch, TokenizedSequences
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.inference.log_odds import log_odds
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.precision import autocast
 
@@ -22,6 +24,25 @@ _NEGATIVE = re.compile(
     r"non.*|(?:0|-1|no|not|neg|negatives?|others?|random|controls?|background|shuffled|decoys?"
     r"|false|rest|null)(?:[\s_.-].*)?$"
 )
+
+
+class Question(NamedTuple):
+    """What is asked of a model.
+
+    Parameters
+    ----------
+    model : Classifier
+    target : int
+        Column of the class that is asked about.
+    precision : {"bf16", "fp32"}
+    anchor : int or None
+        Where in each sequence the site lies, if anybody knows.
+    """
+
+    model: Classifier
+    target: int
+    precision: str
+    anchor: int | None
 
 
 def target_index(classes: Sequence[str], wanted: str | None) -> int:
@@ -55,29 +76,6 @@ def target_index(classes: Sequence[str], wanted: str | None) -> int:
 def is_negative(name: str) -> bool:
     """Tell whether a class is, by its name, what is not looked for: non-promoter, other, 0."""
     return bool(_NEGATIVE.match(name.strip().lower()))
-
-
-def log_odds(logits: Tensor, target: int) -> Tensor:
-    """Return the natural logarithm of the odds of one class against all others.
-
-    Parameters
-    ----------
-    logits : Tensor, shape (..., n_classes)
-    target : int
-
-    Returns
-    -------
-    Tensor, shape (...)
-        The sigmoid of it is the class's probability.
-    """
-    others = torch.cat([logits[..., :target], logits[..., target + 1 :]], dim=-1)
-    return logits[..., target] - others.logsumexp(-1)
-
-
-def probability(log_odds: Floats) -> Floats:
-    """Return the probabilities that log-odds stand for."""
-    # By tanh, which does not overflow.
-    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * log_odds), dtype=np.float32)
 
 
 def window_of(model: Classifier, codes: Codes) -> Codes:

@@ -21,6 +21,7 @@ import pybigtools
 from genomic_ulmfit.dna.genome import Contig
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import atomic_path
+from genomic_ulmfit.inference.log_odds import probability
 from genomic_ulmfit.inference.scan import Places, ScanSettings, StrandScores, n_windows
 
 DECIMALS = 4
@@ -56,7 +57,7 @@ def spans_of(contig: Contig, strand: int, scores: StrandScores, settings: ScanSe
     length = len(contig)
     known = ~np.isnan(scores.log_odds)
     anchors = scores.anchors[known]
-    values = (1 / (1 + np.exp(-scores.log_odds[known].astype(np.float64)))).round(DECIMALS)
+    values = probability(scores.log_odds[known].astype(np.float64)).round(DECIMALS)
     # In the strand's own coordinates a span ends with the next anchor. Round a circle the last
     # window on the contig meets the first one, maybe closer than a step.
     begin = anchors if strand > 0 else length - 1 - anchors
@@ -183,15 +184,29 @@ def write_bedgraph(spool: Spool, path: str | os.PathLike[str]) -> None:
         )
 
 
-TRACKS: dict[str, tuple[str, Callable[[Spool, str | os.PathLike[str]], None]]] = {
-    "bigwig": (".bw", write_bigwig),
-    "bedgraph": (".bedgraph", write_bedgraph),
+class TrackKind(NamedTuple):
+    """A format of tracks.
+
+    Parameters
+    ----------
+    suffix : str
+        Of file names.
+    write : callable
+        Takes a spool and a path.
+    """
+
+    suffix: str
+    write: Callable[[Spool, str | os.PathLike[str]], None]
+
+
+TRACKS = {
+    "bigwig": TrackKind(".bw", write_bigwig),
+    "bedgraph": TrackKind(".bedgraph", write_bedgraph),
 }
-"""Kind of track -> suffix and writer."""
+"""As ``--track`` names them."""
 
 
-def track_kind(name: str) -> tuple[str, Callable[[Spool, str | os.PathLike[str]], None]]:
-    """Return suffix and writer of a kind of track, or raise `InputError`."""
-    if name not in TRACKS:
-        raise InputError(f"--track: got {name!r}, allowed are {', '.join(TRACKS)}.")
-    return TRACKS[name]
+def require_track(kind: str) -> None:
+    """Raise `InputError` if there is no such kind of track."""
+    if kind not in TRACKS:
+        raise InputError(f"--track: got {kind!r}, allowed are {', '.join(TRACKS)}.")

@@ -14,7 +14,8 @@ from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, decode, encode, revers
 from genomic_ulmfit.dna.genome import Contig
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import read_text
-from genomic_ulmfit.inference.targets import probability, sequence_log_odds
+from genomic_ulmfit.inference.log_odds import probability
+from genomic_ulmfit.inference.targets import sequence_log_odds
 from genomic_ulmfit.models.classifier import Classifier
 
 _LETTERS = re.compile(r"[ACGTacgt]+")

@@ -254,10 +254,13 @@ class PositionHead(nn.Module):
 
     def score(self, projected: Tensor, codes: Tensor) -> Tensor:
         """Return logits from projected states, shape (n_tokens, batch, CHANNELS), and bases."""
+        return self.of_shares(projected, one_hot(codes))
+
+    def of_shares(self, projected: Tensor, bases: Tensor) -> Tensor:
+        """Score what may be mixtures of bases, shape (batch, n_bases, 4); see `score`."""
         k, stride = self.tokenizer.k, self.tokenizer.stride
-        bases = one_hot(codes)
         news = bases[:, k - stride : k - stride + len(projected) * stride]
-        news = news.reshape(len(codes), len(projected), -1)
+        news = news.reshape(len(bases), len(projected), -1)
         states = torch.tanh(projected).transpose(0, 1)
         found = self.find(torch.cat([states, news], dim=2).transpose(1, 2))
         logits: Tensor = self.motifs(found) + self.bases(self.dropout(bases.flatten(1)))
@@ -279,6 +282,31 @@ class Summary(NamedTuple):
     pooled: Tensor | None
     projected: Tensor | None
     of_states: Tensor | None
+
+
+def mean_opinion(
+    pooling: Tensor | None,
+    by_position: Tensor | None,
+    probe: Tensor | None,
+    motifs: Tensor | None,
+) -> Tensor:
+    """Return the logits of a classifier from those of its heads, each of one shape.
+
+    Parameters
+    ----------
+    pooling, by_position : Tensor or None
+        Of one network: what it says is their sum.
+    probe, motifs : Tensor or None
+
+    Returns
+    -------
+    Tensor
+        The mean over network, probe and network over bases, as far as there are such.
+    """
+    of_network = [logits for logits in (pooling, by_position) if logits is not None]
+    network = torch.stack(of_network).sum(0) if of_network else None
+    opinions = [logits for logits in (network, probe, motifs) if logits is not None]
+    return torch.stack(opinions).mean(0)
 
 
 class Classifier(nn.Module):
@@ -385,20 +413,18 @@ class Classifier(nn.Module):
         Tensor, shape (batch, n_classes)
             The mean of the opinions.
         """
-        opinions: list[Tensor] = []
+        pooling = by_position = probe = None
         if self.pooling_head is not None:
             assert summary.pooled is not None
-            opinions.append(self.pooling_head.score(summary.pooled))
-            if self.position_head is not None:
-                assert summary.projected is not None
-                by_position = self.position_head.score(summary.projected, codes)
-                opinions[0] = opinions[0] + by_position
+            pooling = self.pooling_head.score(summary.pooled)
+        if self.position_head is not None:
+            assert summary.projected is not None
+            by_position = self.position_head.score(summary.projected, codes)
         if self.probe_head is not None:
             assert summary.of_states is not None
-            opinions.append(self.probe_head.score(summary.of_states, codes))
-        if self.motifs is not None:
-            opinions.append(self.motifs(codes))
-        return torch.stack(opinions).mean(0)
+            probe = self.probe_head.score(summary.of_states, codes)
+        motifs = None if self.motifs is None else self.motifs(codes)
+        return mean_opinion(pooling, by_position, probe, motifs)
 
     def _summarise(self, hidden: Tensor, lengths: Tensor) -> Summary:
         pooled, projected, of_states = None, None, None
@@ -421,7 +447,6 @@ class Classifier(nn.Module):
         Returns
         -------
         Tensor, shape (time, batch, readings * width)
-            As `side_by_side` gives them.
         """
         return side_by_side(hidden, self.config.readings)
 

@@ -15,6 +15,7 @@ from matplotlib.ticker import FuncFormatter
 
 from genomic_ulmfit.dna.genome import Gene
 from genomic_ulmfit.files import atomic_path
+from genomic_ulmfit.inference.log_odds import probability
 from genomic_ulmfit.inference.regions import Region
 from genomic_ulmfit.inference.scan_job import ScanResult
 from genomic_ulmfit.inference.tracks import Spans
@@ -62,7 +63,7 @@ def draw_region(result: ScanResult) -> RegionPicture:
     RegionPicture
     """
     region = result.densest
-    least = 1 / (1 + np.exp(-result.threshold))
+    least = float(probability(result.threshold))
     title = (
         f"{region.contig.name}: bases {region.start + 1:,} to {region.end:,}, "
         f"{len(region.calls)} calls"

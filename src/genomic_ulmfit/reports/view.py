@@ -21,8 +21,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS
 from genomic_ulmfit.dna.genome import Contig, Gene
 from genomic_ulmfit.dna.packing import pack
+from genomic_ulmfit.inference.scan_files import CalledSite, ScanFiles
 from genomic_ulmfit.inference.tracks import Spans
-from genomic_ulmfit.reports.view_files import CalledSite, ScanFiles
 
 LIMIT = float(np.log(0.9999 / 0.0001))
 """Log-odds, either way, beyond which a track does not go: it has four decimals."""

@@ -1,11 +1,11 @@
-"""The files that a scan left, read back and checked against each other and the genome."""
+"""The files of a scan: their names, and reading them back, checked against each other."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,14 @@ from genomic_ulmfit.dna.bed import BedLine, read_bed
 from genomic_ulmfit.dna.genome import Genome
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.inference.calls import BED_COLUMNS
-from genomic_ulmfit.inference.scan_job import STRANDS, output_path
+from genomic_ulmfit.inference.call_files import BED_COLUMNS
 from genomic_ulmfit.inference.tracks import TRACKS, Spans
 
 _SPAN = np.dtype([("start", np.int64), ("end", np.int64), ("value", np.float32)])
 _BEDGRAPH = {"contig": "str", "starts": "int64", "ends": "int64", "values": "float32"}
+
+STRANDS = {1: "plus", -1: "minus"}
+"""Strand -> its word in the names of files."""
 
 Tracks = Mapping[int, Mapping[str, Spans]]
 """Strand -> contig -> its scored bases; a contig without any is missing."""
@@ -77,6 +79,22 @@ class ScanFiles:
     genome: Genome
     calls: tuple[CalledSite, ...]
     tracks: Tracks
+
+
+def output_path(out: str | os.PathLike[str], suffix: str) -> Path:
+    """Return the path of one of a scan's files: `suffix` behind the prefix ``--out``."""
+    return Path(f"{os.fspath(out)}{suffix}")
+
+
+def track_suffix(strand: int, kind: str) -> str:
+    """Return how the name of a strand's track ends that is of a kind in `TRACKS`."""
+    return f".{STRANDS[strand]}{TRACKS[kind].suffix}"
+
+
+def all_suffixes() -> list[str]:
+    """Return how the names of a scan's files end, the summary first, tracks of either kind."""
+    tracks = [track_suffix(strand, kind) for strand in STRANDS for kind in TRACKS]
+    return [".json", ".bed", ".gff3", ".png", *tracks]
 
 
 def find_scan(place: str | os.PathLike[str]) -> Path:
@@ -165,7 +183,7 @@ def read_scan(prefix: Path, genome_path: str | os.PathLike[str] | None = None) -
             "they are not of the same scan. Scan the genome again."
         )
     tracks = {
-        strand: _read_track(prefix, word, lengths, summary["notes"])
+        strand: _read_track(prefix, strand, lengths) if summary["tracks"][word] else {}
         for strand, word in STRANDS.items()
     }
     return ScanFiles(prefix, summary, genome, calls, tracks)
@@ -196,6 +214,7 @@ def _is_summary(value: Any) -> bool:
             "expected_calls_by_chance_per_mbp": (int, float, type(None)),
         },
         "calls": {"all": int},
+        "tracks": dict.fromkeys(STRANDS.values(), bool),
         "densest_region": {"contig": str, "start": int, "end": int},
     }
     return (
@@ -252,16 +271,12 @@ def _call(line: BedLine, path: Path, lengths: Mapping[str, int]) -> CalledSite:
     return CalledSite(line.contig, anchor, strand, of["name"], log_odds, gene, distance)
 
 
-def _read_track(
-    prefix: Path, word: str, lengths: Mapping[str, int], notes: Sequence[str]
-) -> dict[str, Spans]:
+def _read_track(prefix: Path, strand: int, lengths: Mapping[str, int]) -> dict[str, Spans]:
     """Read the track of one strand, whichever of the two kinds it is."""
-    paths = [output_path(prefix, f".{word}{suffix}") for suffix, _ in TRACKS.values()]
+    word = STRANDS[strand]
+    paths = [output_path(prefix, track_suffix(strand, kind)) for kind in TRACKS]
     there = [path for path in paths if path.exists()]
     if not there:
-        # A strand without any score is said to have no track.
-        if any(f"{word} strand" in note for note in notes):
-            return {}
         raise InputError(
             f"{prefix}: the track of the {word} strand is missing ({' or '.join(map(str, paths))})."
             " Scan the genome again, or copy all of a scan's files."
