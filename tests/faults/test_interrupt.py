@@ -98,7 +98,7 @@ def press(*_: object, **__: object) -> None:
     ("line", "where"),
     [
         ("simulate --out {out}", "genomic_ulmfit.dna.simulate.write_genbank"),
-        ("data promoters {genome} --out {out}", "genomic_ulmfit.data.promoters.promoter_table"),
+        ("data promoters {genome} --out {out}", "genomic_ulmfit.data.promoters_job.promoter_table"),
         ("pretrain {genome} --out {out}", "genomic_ulmfit.training.pretraining_job.read_genome"),
         ("train {table} --out {out}", "genomic_ulmfit.training.finetuning_job.read_labelled"),
         ("evaluate {model} {table}", "genomic_ulmfit.studies.evaluation.read_labelled"),

@@ -16,7 +16,7 @@ import pytest
 
 from genomic_ulmfit.inference.embed import embed, load_encoder
 from genomic_ulmfit.inference.sequences import read_sequences
-from genomic_ulmfit.reports import embedding_figures
+from genomic_ulmfit.reports import embedding_picture
 
 
 @pytest.fixture
@@ -65,13 +65,13 @@ def test_a_classifier_and_a_picture_coloured_by_label(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     drawn: dict[str, Any] = {}
-    draw = embedding_figures.draw_embeddings
+    draw = embedding_picture.draw_embeddings
 
     def watched(projection: Any, title: str, **options: Any) -> Any:
         drawn.update(options, title=title, n=len(projection.points))
         return draw(projection, title, **options)
 
-    monkeypatch.setattr(embedding_figures, "draw_embeddings", watched)
+    monkeypatch.setattr(embedding_picture, "draw_embeddings", watched)
     out, plot = tmp_path / "out" / "v.npy", tmp_path / "out" / "v.png"
     ran = command(
         *("embed", classifier_folder, table, "--out", out, "--plot", plot, "--pooling", "concat")

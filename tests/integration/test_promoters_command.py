@@ -105,7 +105,7 @@ def test_unusable_genomes(tmp_path: Path) -> None:
 
 def test_the_genome_is_never_overwritten(genbank: Path) -> None:
     before = genbank.read_bytes()
-    assert "is the genome itself" in refused(genbank, "--out", genbank)
+    assert "is what is read" in refused(genbank, "--out", genbank)
     assert genbank.read_bytes() == before
 
 
@@ -190,5 +190,5 @@ def test_options_that_do_not_go_together(genbank: Path, tmp_path: Path) -> None:
     assert "is for --framing tss" in refused(genbank, "--out", out, "--tss", sites)
     assert "is for --framing tss" in refused(genbank, "--out", out, "--negatives", "cds")
     assert "use strict" in refused(genbank, "--out", out, *tss, "--protocol", "seed")
-    assert "is the BED file itself" in refused(genbank, "--out", sites, *tss)
+    assert "is what is read" in refused(genbank, "--out", sites, *tss)
     assert not out.exists()

@@ -61,96 +61,40 @@ def embed(
     a table (not on standard input), or by GC content. k-mers are the input
     embeddings, coloured by GC and by purine content.
     """
-    import contextlib
-
     from genomic_ulmfit.cli.progress import Progress
     from genomic_ulmfit.console import plain_console
     from genomic_ulmfit.errors import InputError
-    from genomic_ulmfit.files import require_another, require_writable
-    from genomic_ulmfit.inference.embed import (
-        Sample,
-        ids_file,
-        kmer_embeddings,
-        labels_of,
-        load_encoder,
-        require_vector_file,
-        vector_file,
-        vector_width,
-    )
-    from genomic_ulmfit.inference.embed import embed as embed_all
-    from genomic_ulmfit.inference.sequences import read_sequences
+    from genomic_ulmfit.inference.embed_job import embed_file
 
     if out is None and plot is None:
         raise InputError("--out, --plot: give at least one of them, for vectors or a picture.")
-    if (sequences is None) != kmers:
-        raise InputError("SEQS, --kmers: give one of them, a file of sequences or the option.")
-    if out is not None:
-        require_vector_file(out)
-        require_writable(out.parent)
-        for file in (out, ids_file(out)):
-            require_another(file, sequences, model)
+    most_shown = 0
     if plot is not None:
-        from genomic_ulmfit.reports.embedding_figures import (
-            MOST_POINTS,
-            draw_embeddings,
-            draw_kmers,
-            project,
-            require_picture_file,
-            write_picture,
+        # matplotlib and scikit-learn take seconds, which vectors alone need not wait for.
+        from genomic_ulmfit.reports.embedding_figures import MOST_POINTS
+        from genomic_ulmfit.reports.embedding_picture import draw_embedded, require_plot
+
+        require_plot(plot, sequences, model)
+        most_shown = MOST_POINTS
+    with Progress("sequences") as progress:
+        result = embed_file(
+            model,
+            sequences,
+            out,
+            kmers=kmers,
+            pooling=pooling,
+            most_shown=most_shown,
+            seed=seed,
+            report=progress,
         )
 
-        require_picture_file(plot)
-        require_writable(plot.parent, "--plot")
-        require_another(plot, sequences, model, option="--plot")
-    encoder = load_encoder(model)
     notes = plain_console(stderr=True)
-
-    if kmers:
-        names, vectors = kmer_embeddings(encoder)
-        if out is not None:
-            with vector_file(out, vectors.shape[1]) as write:
-                write(names, vectors)
-            notes.print(f"{len(names):,} vectors of {vectors.shape[1]:,} written to {out}")
-        if plot is not None:
-            picture = draw_kmers(
-                project(vectors, seed),
-                names,
-                f"k-mers as {model.name} sees them",
-                encoder.config.tokenizer.stride,
-            )
-            write_picture(picture, plot)
-            notes.print(f"picture written to {plot}")
-        return
-
-    assert sequences is not None
-    width = vector_width(encoder, pooling)
-    sample = Sample(MOST_POINTS if plot is not None else 0, seed)
-    n_ambiguous = 0
-    with contextlib.ExitStack() as stack:
-        write_rows = None if out is None else stack.enter_context(vector_file(out, width))
-        progress = stack.enter_context(Progress("sequences"))
-        for embedded in embed_all(encoder, read_sequences(sequences), pooling):
-            if write_rows is not None:
-                write_rows(embedded.ids, embedded.vectors)
-            sample.add(embedded)
-            n_ambiguous += embedded.n_ambiguous
-            progress("Embedding", sample.seen)
-    if n_ambiguous:
-        notes.print(f"Note: {n_ambiguous:,} of {sample.seen:,} sequences have ambiguous bases.")
+    for note in result.notes:
+        notes.print(f"Note: {note}")
     if out is not None:
-        notes.print(f"{sample.seen:,} vectors of {width:,} written to {out}")
+        notes.print(f"{result.n:,} vectors of {result.width:,} written to {out}")
     if plot is not None:
-        notes.print(f"drawing {len(sample.rows()):,} sequences")
-        picture = draw_embeddings(
-            project(sample.vectors(), seed),
-            f"{_file_name(sequences)} as {model.name} sees it",
-            labels=labels_of(sequences, sample.rows()),
-            gc=sample.gc(),
-            n_sequences=sample.seen,
-        )
-        write_picture(picture, plot)
+        if not kmers:
+            notes.print(f"drawing {min(result.n, most_shown):,} sequences")
+        draw_embedded(result, plot, seed)
         notes.print(f"picture written to {plot}")
-
-
-def _file_name(path: Path) -> str:
-    return "standard input" if str(path) == "-" else path.name

@@ -8,17 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genomic_ulmfit.cli.limits import LARGEST_SEED
-from genomic_ulmfit.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
     from genomic_ulmfit.data.splits import HeldOut, Leakage
-
-
-FRAMING_NAMES = ("anchored", "upstream", "tss")
-PROTOCOLS = ("strict", "seed", "none")
 
 
 def promoters(
@@ -34,7 +29,7 @@ def promoters(
             help="anchored: -100..+50 of the start codon; upstream: -100..-12, without start "
             "codon and Shine-Dalgarno sequence; tss: -60..+20 of a TSS.",
         ),
-    ] = FRAMING_NAMES[0],
+    ] = "anchored",
     upstream: Annotated[
         int | None,
         typer.Option(help="Bases before the start codon or TSS.", show_default="the framing's"),
@@ -78,7 +73,7 @@ def promoters(
             help="strict keeps homologous sequences together; seed does not and leaks; none leaves "
             "all to train on, where a scan is to be scored on sites that --tss leaves out.",
         ),
-    ] = PROTOCOLS[0],
+    ] = "strict",
     seed: Annotated[
         int, typer.Option(min=0, max=LARGEST_SEED, help="Places of the negatives, and the split.")
     ] = 0,
@@ -112,81 +107,33 @@ def promoters(
     --protocol none nothing is.
     """
     from genomic_ulmfit.console import plain_console
-    from genomic_ulmfit.data.promoters import FRAMINGS, promoter_table, tss_table
-    from genomic_ulmfit.data.splits import (
-        SPLITS,
-        leakage,
-        split_seed,
-        split_strict,
-        with_context,
-    )
-    from genomic_ulmfit.data.tables import write_table
-    from genomic_ulmfit.dna.readers import read_genome
-    from genomic_ulmfit.files import require_writable
+    from genomic_ulmfit.data.promoters_job import write_promoters
 
     console = plain_console(tables=True)
     notes = plain_console(stderr=True)
-    for option, value, allowed in (
-        ("--framing", framing, FRAMING_NAMES),
-        ("--protocol", protocol, PROTOCOLS),
-    ):
-        if value not in allowed:
-            raise InputError(f"{option}: got {value!r}, allowed are {', '.join(allowed)}.")
-    at_tss = framing == "tss"
-    if at_tss and tss is None:
-        raise InputError("--framing tss: needs --tss, a BED file of transcription start sites.")
-    if at_tss and protocol == "seed":
-        raise InputError(
-            "--protocol seed: is for windows at gene starts; use strict with --framing tss."
+    with notes.status("") as status:
+        result = write_promoters(
+            genome,
+            out,
+            framing=framing,
+            upstream=upstream,
+            downstream=downstream,
+            tss=tss,
+            negatives=negatives,
+            context=context,
+            protocol=protocol,
+            seed=seed,
+            report=status.update,
         )
-    if not at_tss and (tss is not None or negatives is not None):
-        option = "--tss" if tss is not None else "--negatives"
-        raise InputError(f"{option}: is for --framing tss, but the framing is {framing}.")
-    for given in (genome, tss):
-        if given is not None and out.exists() and given.exists() and out.samefile(given):
-            kind = "the genome itself" if given is genome else "the BED file itself"
-            raise InputError(f"--out: {out} is {kind}. Give another file to write to.")
-    require_writable(out.parent)
-    default = FRAMINGS[framing]
-    before = default.upstream if upstream is None else upstream
-    after = default.downstream if downstream is None else downstream
 
-    with notes.status("Reading the genome"):
-        source = read_genome(genome)
-    with notes.status("Cutting and comparing windows"):
-        if tss is not None:
-            windows = tss_table(source, tss, negatives or "cds", before, after, seed, context)
-        else:
-            windows = promoter_table(source, before, after, seed, context)
-        if protocol == "none":
-            table, leaks = windows.assign(split=SPLITS[0]), {}
-        else:
-            table = (split_strict if protocol == "strict" else split_seed)(windows, seed)
-            leaks = {f"{protocol} (written)": leakage(table)}
-            if context:
-                leaks[f"{protocol}, with context"] = leakage(with_context(table))
-        remarks = [*source.notes, *table.attrs["notes"]]
-        if context and protocol != "none":
-            remarks.append(
-                "The split keeps windows apart, not their context, which the encoder reads, too: "
-                "the rows with context count that. Trust scores on these test rows less, or "
-                "evaluate a scan (--protocol none)."
-            )
-        if protocol == "strict" and not at_tss:
-            try:
-                leaks["seed"] = leakage(split_seed(windows, seed))
-            except InputError as error:
-                remarks.append(f"No seed split to compare with: {error}")
-    write_table(table, out)
-
-    if source.simulated:
+    if result.simulated:
         console.print("SIMULATED GENOME: these sequences are made up.", style="bold yellow")
-    console.print(_count_table(table))
-    if leaks:
-        console.print(_leakage_table(leaks))
-    console.print(f"{len(table):,} sequences written to {out}", markup=False, soft_wrap=True)
-    for remark in remarks:
-        notes.print(f"Note: {remark}")
+    console.print(_count_table(result.table))
+    if result.leaks:
+        console.print(_leakage_table(result.leaks))
+    console.print(f"{len(result.table):,} sequences written to {out}", markup=False, soft_wrap=True)
+    for note in result.notes:
+        notes.print(f"Note: {note}")
 
 
 def _count_table(table: pd.DataFrame) -> Table:

@@ -1,0 +1,155 @@
+"""From an annotated genome to a table of labelled windows, split, and what leaks in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from genomic_ulmfit.data.promoters import FRAMINGS, promoter_table, tss_table
+from genomic_ulmfit.data.splits import (
+    TRAIN,
+    Leakage,
+    leakage,
+    split_seed,
+    split_strict,
+    with_context,
+)
+from genomic_ulmfit.data.tables import write_table
+from genomic_ulmfit.dna.readers import read_genome
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.files import require_another, require_writable
+
+PROTOCOLS = ("strict", "seed", "none")
+
+
+@dataclass(frozen=True, eq=False)
+class PromotersResult:
+    """What was written.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As from `promoter_table` or `tss_table`, with a column `split`.
+    leaks : dict of str to Leakage
+        What held-out rows share with rows to train on, by what was compared; empty if nothing is
+        held out.
+    simulated : bool
+        Whether the genome is made up.
+    notes : tuple of str
+        What was left out or is worth knowing, one sentence each.
+    """
+
+    table: pd.DataFrame
+    leaks: dict[str, Leakage]
+    simulated: bool
+    notes: tuple[str, ...]
+
+
+def write_promoters(
+    genome_path: str | Path,
+    out: str | Path,
+    *,
+    framing: str = "anchored",
+    upstream: int | None = None,
+    downstream: int | None = None,
+    tss: str | Path | None = None,
+    negatives: str | None = None,
+    context: int = 0,
+    protocol: str = "strict",
+    seed: int = 0,
+    report: Callable[[str], object] = lambda _: None,
+) -> PromotersResult:
+    """Cut promoter windows and other windows from a genome, divide them and write them.
+
+    Parameters
+    ----------
+    genome_path : path-like
+        Annotated genome: GenBank.
+    out : path-like
+        CSV to write; gzipped if it ends in .gz.
+    framing : {"anchored", "upstream", "tss"}
+        What windows are cut around, and how wide: see `FRAMINGS`.
+    upstream, downstream : int, optional
+        Bases before that place, and from it on; the framing's if not given.
+    tss : path-like, optional
+        BED of transcription start sites; for the framing "tss" alone, which needs it.
+    negatives : str, optional
+        As in `tss_table`, "cds" if not given; for the framing "tss" alone.
+    context : int
+        Bases on either side of each window to write down beside it.
+    protocol : {"strict", "seed", "none"}
+        How rows are held out: `split_strict`, `split_seed`, or none of them.
+    seed : int
+        Of the negatives and the split.
+    report : callable
+        Told what is being done.
+
+    Returns
+    -------
+    PromotersResult
+
+    Raises
+    ------
+    InputError
+        If arguments are not allowed or do not go together, a file cannot be used, or there are
+        too few windows.
+    """
+    _check(framing, tss, negatives, protocol)
+    require_another(out, genome_path, tss)
+    require_writable(Path(out).parent)
+    default = FRAMINGS[framing]
+    before = default.upstream if upstream is None else upstream
+    after = default.downstream if downstream is None else downstream
+
+    report("Reading the genome")
+    genome = read_genome(genome_path)
+    report("Cutting and comparing windows")
+    if tss is not None:
+        windows = tss_table(genome, tss, negatives or "cds", before, after, seed, context)
+    else:
+        windows = promoter_table(genome, before, after, seed, context)
+    leaks: dict[str, Leakage] = {}
+    notes: list[str] = []
+    if protocol == "none":
+        table = windows.assign(split=TRAIN)
+    else:
+        table = (split_strict if protocol == "strict" else split_seed)(windows, seed)
+        leaks[f"{protocol} (written)"] = leakage(table)
+        if context:
+            leaks[f"{protocol}, with context"] = leakage(with_context(table))
+            notes.append(
+                "The split keeps windows apart, not their context, which the encoder reads, too: "
+                "the rows with context count that. Trust scores on these test rows less, or "
+                "evaluate a scan (--protocol none)."
+            )
+    if protocol == "strict" and tss is None:
+        try:
+            leaks["seed"] = leakage(split_seed(windows, seed))
+        except InputError as error:
+            notes.append(f"No seed split to compare with: {error}")
+    write_table(table, out)
+    told = (*genome.notes, *table.attrs["notes"], *notes)
+    return PromotersResult(table, leaks, genome.simulated, told)
+
+
+def _check(framing: str, tss: str | Path | None, negatives: str | None, protocol: str) -> None:
+    """Check that arguments are allowed and go together."""
+    for option, value, allowed in (
+        ("--framing", framing, tuple(FRAMINGS)),
+        ("--protocol", protocol, PROTOCOLS),
+    ):
+        if value not in allowed:
+            raise InputError(f"{option}: got {value!r}, allowed are {', '.join(allowed)}.")
+    if framing == "tss":
+        if tss is None:
+            raise InputError("--framing tss: needs --tss, a BED file of transcription start sites.")
+        if protocol == "seed":
+            raise InputError(
+                "--protocol seed: is for windows at gene starts; use strict with --framing tss."
+            )
+    elif tss is not None or negatives is not None:
+        option = "--tss" if tss is not None else "--negatives"
+        raise InputError(f"{option}: is for --framing tss, but the framing is {framing}.")

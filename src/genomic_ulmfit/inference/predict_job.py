@@ -1,0 +1,150 @@
+"""From a classifier and a file of sequences to a file of predictions."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TextIO, cast
+
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.files import atomic_path, require_another, require_writable
+from genomic_ulmfit.inference.predict import FORMATS, predict, writer
+from genomic_ulmfit.inference.sequences import Named, read_sequences
+from genomic_ulmfit.models.classifier import ClassifierConfig
+from genomic_ulmfit.models.store import load_classifier
+
+REPORT_EVERY = 1000
+"""Sequences."""
+
+Report = Callable[[str, int], None]
+"""Told what is being done, and how many sequences are done."""
+
+
+@dataclass(frozen=True)
+class PredictResult:
+    """What was predicted.
+
+    Parameters
+    ----------
+    n : int
+        Sequences.
+    notes : tuple of str
+        What is worth knowing about them, one sentence each.
+    """
+
+    n: int
+    notes: tuple[str, ...]
+
+
+def predict_file(
+    model_folder: str | Path,
+    sequences: str | Path,
+    out: str | Path | None = None,
+    *,
+    format: str | None = None,
+    report: Report = lambda *_: None,
+) -> PredictResult:
+    """Predict the class of each sequence of a file, and write the predictions as they come.
+
+    Parameters
+    ----------
+    model_folder : path-like
+        Classifier.
+    sequences : path-like
+        As for `read_sequences`. Columns `before` and `after` are read if the model was trained
+        with context.
+    out : path-like, optional
+        File to write, atomically; gzipped if it ends in .gz. Standard output if not given,
+        which stays empty if the first sequences cannot be used.
+    format : {"csv", "tsv", "jsonl"}, optional
+        By the name of `out` if not given, else CSV. See `writer`.
+    report : callable
+        Told about progress.
+
+    Returns
+    -------
+    PredictResult
+
+    Raises
+    ------
+    InputError
+        If an argument, the model or a sequence cannot be used.
+    """
+    out = None if out is None else Path(out)
+    if out is not None:
+        require_writable(out.parent)
+        require_another(out, sequences, model_folder)
+    format = _format(format, out)
+    model = load_classifier(model_folder)
+    config = model.config
+    n = n_ambiguous = n_bare = 0
+
+    def read() -> Iterator[Named]:
+        nonlocal n_bare
+        for sequence in read_sequences(sequences, context=config.context > 0):
+            n_bare += config.context > 0 and len(sequence.codes) == config.length
+            yield sequence
+
+    with _text_file(out) as file:
+        write = None
+        for prediction in predict(model, read()):
+            # Not before the first one: input that cannot be used leaves standard output empty.
+            write = write or writer(file, format, config.classes, config.integer_labels)
+            write(prediction)
+            n += 1
+            n_ambiguous += prediction.ambiguous
+            if n % REPORT_EVERY == 0:
+                report("Predicting", n)
+    return PredictResult(n, tuple(_notes(config, n, n_ambiguous, n_bare)))
+
+
+def _format(wanted: str | None, out: Path | None) -> str:
+    """Return what format to write: the one asked for, else what the file's name says."""
+    if wanted is None:
+        stem = "" if out is None else out.name.lower().removesuffix(".gz")
+        if stem.endswith(".json"):
+            raise InputError(
+                f"--out: got {out}, but predictions are no single JSON value. Name it .jsonl for "
+                "JSON Lines, or say what to write: --format"
+            )
+        if stem.endswith((".xlsx", ".xls", ".ods", ".parquet")):
+            raise InputError(
+                f"--out: got {out}, but predictions are written as CSV, TSV or JSON Lines. Name it "
+                ".csv, .tsv or .jsonl (spreadsheets open .csv), or say what to write: --format"
+            )
+        return next((name for name in FORMATS if stem.endswith(f".{name}")), "csv")
+    if wanted not in FORMATS:
+        raise InputError(f"--format: got {wanted!r}, allowed are {', '.join(FORMATS)}.")
+    return wanted
+
+
+@contextlib.contextmanager
+def _text_file(out: Path | None) -> Iterator[TextIO]:
+    """Open the file to write; standard output if there is none."""
+    if out is None:
+        yield sys.stdout
+        return
+    with contextlib.ExitStack() as stack:
+        path = stack.enter_context(atomic_path(out))
+        binary: IO[bytes] = stack.enter_context(open(path, "wb"))
+        if out.suffix.lower() == ".gz":
+            zipped = gzip.GzipFile("", "wb", fileobj=binary, mtime=0)
+            binary = cast("IO[bytes]", stack.enter_context(zipped))
+        yield stack.enter_context(io.TextIOWrapper(binary, encoding="utf-8", newline=""))
+
+
+def _notes(config: ClassifierConfig, n: int, n_ambiguous: int, n_bare: int) -> Iterator[str]:
+    """Say what a user should know of the sequences."""
+    if n_bare:
+        yield (
+            f"{n_bare:,} of {n:,} sequences stand alone, but the model was trained with "
+            f"{config.context} bases on either side (columns before and after, as data promoters "
+            "--context writes them): its probabilities are less certain without."
+        )
+    if n_ambiguous:
+        yield f"{n_ambiguous:,} of {n:,} sequences have ambiguous bases."
