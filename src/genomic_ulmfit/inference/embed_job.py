@@ -13,18 +13,15 @@ import numpy.typing as npt
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import require_another, require_writable
 from genomic_ulmfit.inference.embed import (
-    Sample,
     Vectors,
     embed,
-    ids_file,
     kmer_embeddings,
-    labels_of,
     load_encoder,
-    require_vector_file,
-    vector_file,
     vector_width,
 )
+from genomic_ulmfit.inference.sample import Sample, labels_of
 from genomic_ulmfit.inference.sequences import read_sequences
+from genomic_ulmfit.inference.vector_files import ids_file, require_vector_file, vector_file
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
 
 Report = Callable[[str, int], None]
