@@ -17,6 +17,7 @@ from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.inference.sequences import Named, in_chunks
 from genomic_ulmfit.models.awd_lstm import AWDLSTM, State
 from genomic_ulmfit.models.precision import autocast, best_precision
+from genomic_ulmfit.models.prediction import require_length
 from genomic_ulmfit.models.pretrained import encoder_folder
 from genomic_ulmfit.models.store import load_classifier, load_language_model, read_config
 
@@ -118,11 +119,7 @@ def embed(
     encoder.eval()
     for chunk in in_chunks(sequences, CHUNK, CHUNK_BASES):
         for sequence in chunk:
-            if len(sequence.codes) < tokenizer.k:
-                raise InputError(
-                    f"{sequence.place}: has {len(sequence.codes)} bases; at least {tokenizer.k} "
-                    "are needed. Remove it or give a longer one."
-                )
+            require_length(encoder, sequence.codes, sequence.place)
         codes = [sequence.codes for sequence in chunk]
         vectors = np.empty((len(chunk), width), dtype=np.float32)
         with torch.no_grad(), autocast(precision):

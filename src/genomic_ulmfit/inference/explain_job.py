@@ -39,6 +39,7 @@ from genomic_ulmfit.inference.variant_job import score_variants
 from genomic_ulmfit.inference.variants import Effect
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.precision import best_precision
+from genomic_ulmfit.models.prediction import require_length
 from genomic_ulmfit.models.store import CONFIG, load_classifier, read_config
 
 Report = Callable[[str, int, int], None]
@@ -195,20 +196,8 @@ def _methods(methods: Sequence[str] | None, variants: str | Path | None) -> tupl
 def _read(model: Classifier, path: str | Path) -> tuple[list[str], list[Codes]]:
     """Read all sequences; the first one that the model cannot take ends it."""
     ids, codes = [], []
-    length, context = model.config.length, model.config.context
-    shortest = model.config.encoder.tokenizer.k
-    for sequence in read_sequences(path, context=context > 0):
-        size = len(sequence.codes)
-        if length is not None and size not in (length, length + 2 * context):
-            raise InputError(
-                f"{sequence.place}: has {size} bases, but this model was trained on sequences of "
-                f"{length}. Cut windows of that length, or train with --head pooling."
-            )
-        if size < shortest:
-            raise InputError(
-                f"{sequence.place}: has {size} bases; at least {shortest} are needed. Remove it "
-                "or give a longer one."
-            )
+    for sequence in read_sequences(path, context=model.config.context > 0):
+        require_length(model, sequence.codes, sequence.place)
         ids.append(sequence.id)
         codes.append(sequence.codes)
     return ids, codes

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TextIO
 
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS
-from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.inference.sequences import Named, in_chunks
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.precision import best_precision
@@ -63,17 +62,10 @@ def predict(
     Raises
     ------
     InputError
-        If a sequence is shorter than a k-mer, or has another length than the model takes.
+        If a sequence has a length that the model does not take.
     """
     precision = precision or best_precision()
-    shortest = model.config.encoder.tokenizer.k
     for chunk in in_chunks(sequences, CHUNK, CHUNK_BASES):
-        for sequence in chunk:
-            if len(sequence.codes) < shortest:
-                raise InputError(
-                    f"{sequence.place}: has {len(sequence.codes)} bases; at least {shortest} are "
-                    "needed. Remove it or give a longer one."
-                )
         probabilities = predict_probabilities(
             model,
             [sequence.codes for sequence in chunk],

@@ -1,4 +1,4 @@
-"""Probabilities for any number of sequences."""
+"""Probabilities for any number of sequences, of lengths that the model takes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 from genomic_ulmfit.data.batches import TokenizedSequences
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.models.awd_lstm import AWDLSTM
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.precision import autocast, best_precision
 
@@ -47,9 +48,10 @@ def predict_probabilities(
     Raises
     ------
     InputError
-        If the model is for sequences of one length and one has another.
+        If a sequence has a length that the model does not take, see `require_length`.
     """
-    _check_lengths(model, codes, names)
+    for number, sequence in enumerate(codes):
+        require_length(model, sequence, names[number] if names else f"sequence {number + 1}")
     probabilities = np.zeros((len(codes), len(model.config.classes)))
     device = next(model.parameters()).device
     model.eval()
@@ -63,20 +65,42 @@ def predict_probabilities(
     return probabilities
 
 
-def _check_lengths(model: Classifier, codes: Sequence[Codes], names: Sequence[str] | None) -> None:
-    wanted, context = model.config.length, model.config.context
-    if wanted is None:
-        return
-    for number, sequence in enumerate(codes):
-        if len(sequence) in (wanted, wanted + 2 * context):
-            continue
-        name = f"sequence {number + 1}" if names is None else names[number]
-        more = (
-            f" (or {wanted + 2 * context}, with {context} bases of context on either side)"
-            if context
-            else ""
-        )
+def require_length(model: AWDLSTM | Classifier, codes: Codes, name: str) -> None:
+    """Check that a model can read a sequence of this length.
+
+    Parameters
+    ----------
+    model : AWDLSTM or Classifier
+        An encoder reads whatever holds one token; a classifier may have been trained on
+        sequences of one length, with context around them or without.
+    codes : numpy.ndarray of uint8, shape (length,)
+        Base codes; with as much context as the model knows on either side, or none.
+    name : str
+        Of the sequence, for the message.
+
+    Raises
+    ------
+    InputError
+        If the sequence has a length that the model does not take.
+    """
+    length, context = None, 0
+    if isinstance(model, Classifier):
+        length, context = model.config.length, model.config.context
+        shortest = model.config.encoder.tokenizer.k
+    else:
+        shortest = model.config.tokenizer.k
+    if length is not None and len(codes) not in (length, length + 2 * context):
+        allowed = f"{length}"
+        if context:
+            allowed += (
+                f" (or {length + 2 * context}, with {context} bases of context on either side)"
+            )
         raise InputError(
-            f"{name}: has {len(sequence)} bases, but this model was trained on sequences of "
-            f"{wanted}{more}. Cut windows of that length, or train with --head pooling."
+            f"{name}: has {len(codes)} bases, but this model was trained on sequences of "
+            f"{allowed}. Cut windows of that length, or train with --head pooling."
+        )
+    if len(codes) < shortest:
+        raise InputError(
+            f"{name}: has {len(codes)} bases; at least {shortest} are needed. Remove it or give a "
+            "longer one."
         )
