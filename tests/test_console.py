@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.table import Table
 
-from genomic_ulmfit.console import marked, plain_console
+from genomic_ulmfit.console import marked, note, plain_console
 
 NAME = "[sigma70] [/other] run:100:7"
 
@@ -25,3 +25,9 @@ def test_names_in_tables(capsys: pytest.CaptureFixture[str]) -> None:
     table.add_row(NAME)
     plain_console(tables=True).print(table)
     assert capsys.readouterr().out.count(NAME) == 3
+
+
+def test_notes_are_on_standard_error_and_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    note(f"{NAME} {'x ' * 100}.")
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", f"Note: {NAME} {'x ' * 100}.\n")

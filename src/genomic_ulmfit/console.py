@@ -22,6 +22,11 @@ def plain_console(*, stderr: bool = False, tables: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=not tables)
 
 
+def note(text: str) -> None:
+    """Print what is worth knowing beside the results, on standard error."""
+    plain_console(stderr=True).print(marked("Note:", text))
+
+
 def marked(word: str, text: str, style: str = "bold") -> Text:
     """Return a text whose first word stands out."""
     return Text.assemble((word, style), " ", text)

@@ -196,7 +196,7 @@ def test_what_a_model_leaves_open() -> None:
             make_settings(MODEL, **wrong)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="--window: this model takes sequences of any length"):
         make_settings(pooling, target="b")
-    with pytest.raises(InputError, match="--window: got 4, at least k=5"):
+    with pytest.raises(InputError, match="--window: got 4, at least 5 bases"):
         make_settings(pooling, target="b", window=4)
     with pytest.raises(InputError, match="--class: this model knows 3 classes"):
         make_settings(pooling, window=81)

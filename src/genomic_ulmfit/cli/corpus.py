@@ -57,7 +57,7 @@ def corpus(
 
       genomic-ulmfit data corpus --verify corpus
     """
-    from genomic_ulmfit.console import plain_console
+    from genomic_ulmfit.console import note, plain_console
     from genomic_ulmfit.data.corpus_folder import (
         open_corpus,
         require_new_folder,
@@ -90,8 +90,8 @@ def corpus(
     console.print(_summary(built, folder))
     done = "is as it was written" if check is not None else "written"
     console.print(f"{folder}: {done}", soft_wrap=True)
-    for note in built.notes:
-        notes.print(f"Note: {note}")
+    for text in built.notes:
+        note(text)
 
 
 def _summary(corpus: Corpus, folder: Path) -> Table:

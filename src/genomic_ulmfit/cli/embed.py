@@ -40,7 +40,14 @@ def embed(
             help="mean of the hidden states, or concat: last, max and mean, three times as wide."
         ),
     ] = "mean",
-    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the picture.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=LARGEST_SEED,
+            help="Seed of the random numbers of the picture; the same seed gives the same picture.",
+        ),
+    ] = 0,
 ) -> None:
     """Write a vector for each sequence, or draw them.
 
@@ -62,7 +69,7 @@ def embed(
     embeddings, coloured by GC and by purine content.
     """
     from genomic_ulmfit.cli.progress import Progress
-    from genomic_ulmfit.console import plain_console
+    from genomic_ulmfit.console import note, plain_console
     from genomic_ulmfit.errors import InputError
     from genomic_ulmfit.inference.embed_job import embed_file
 
@@ -89,8 +96,8 @@ def embed(
         )
 
     notes = plain_console(stderr=True)
-    for note in result.notes:
-        notes.print(f"Note: {note}")
+    for text in result.notes:
+        note(text)
     if out is not None:
         notes.print(f"{result.n:,} vectors of {result.width:,} written to {out}")
     if plot is not None:

@@ -22,7 +22,15 @@ def evaluate(
         typer.Option(help="Rows to use.", show_default="test where there is a split column"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the bootstrap.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=LARGEST_SEED,
+            help="Seed of the random numbers of the bootstrap; the same seed gives the same "
+            "intervals.",
+        ),
+    ] = 0,
 ) -> None:
     """Score a classifier on labelled sequences, with 95 % bootstrap intervals.
 
@@ -38,18 +46,16 @@ def evaluate(
 
     from rich.table import Table
 
-    from genomic_ulmfit.console import marked, plain_console
+    from genomic_ulmfit.cli.metric_table import metric_table
+    from genomic_ulmfit.console import note, plain_console
     from genomic_ulmfit.evaluation.metrics import METRICS
     from genomic_ulmfit.studies.evaluation import evaluate_file, was_trained_on
 
     result, used = evaluate_file(model, table, split, seed)
     if was_trained_on(model, table):
-        plain_console(stderr=True).print(
-            marked(
-                "Note:",
-                "the model was trained on these very sequences; scores on them say nothing about "
-                "others. Keep some for a test, in a split column.",
-            )
+        note(
+            "the model was trained on these very sequences; scores on them say nothing about "
+            "others. Keep some for a test, in a split column."
         )
     if as_json:
         typer.echo(json.dumps(result.to_dict(), indent=2))
@@ -57,17 +63,8 @@ def evaluate(
 
     console = plain_console(tables=True)
     rows = f" of split {used}" if used else ""
-    scores = Table(title=f"{result.n:,} sequences{rows}; {result.averaging}")
-    for column in ("metric", "value", "95 % interval"):
-        scores.add_column(column, justify="left" if column == "metric" else "right")
-    for name in METRICS:
-        value, low, high = getattr(result, name)
-        scores.add_row(
-            name,
-            "not defined" if value is None else f"{value:.4f}",
-            "" if low is None else f"{low:.4f} to {high:.4f}",
-        )
-    console.print(scores)
+    title = f"{result.n:,} sequences{rows}; {result.averaging}"
+    console.print(metric_table(title, result, METRICS))
     if result.accuracy.value == 1.0:
         console.print(
             f"All are right, so a bootstrap shows no spread: with {result.n:,} sequences the "

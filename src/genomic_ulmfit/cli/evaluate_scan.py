@@ -30,7 +30,15 @@ def evaluate_scan(
         Path | None, typer.Option(help="BED; look only at what lies in these intervals.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the bootstrap.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=LARGEST_SEED,
+            help="Seed of the random numbers of the bootstrap; the same seed gives the same "
+            "intervals.",
+        ),
+    ] = 0,
 ) -> None:
     """Score called promoters against known transcription start sites (TSS).
 
@@ -50,7 +58,8 @@ def evaluate_scan(
 
     from rich.table import Table
 
-    from genomic_ulmfit.console import plain_console
+    from genomic_ulmfit.cli.metric_table import metric_table
+    from genomic_ulmfit.console import note, plain_console
     from genomic_ulmfit.dna.bed import read_bed
     from genomic_ulmfit.evaluation.scan_scores import METRICS, score_calls
     from genomic_ulmfit.evaluation.scan_sites import (
@@ -71,33 +80,21 @@ def evaluate_scan(
     scores = score_calls(
         compared.calls, compared.truth, others=compared.others, tolerance=tolerance, seed=seed
     )
-    notes = plain_console(stderr=True)
     remarks = [*compared.notes, *scores.notes]
     if regions is None and (scanned := scanned_regions(calls)) is not None:
         remarks.append(
             f"The scan looked at the regions of {scanned} alone, and sites elsewhere count as "
             "missed; leave them out with --regions."
         )
-    for note in remarks:
-        notes.print(f"Note: {note}")
+    for text in remarks:
+        note(text)
     if as_json:
         typer.echo(json.dumps({**scores.to_dict(), "notes": remarks}, indent=2))
         return
 
     console = plain_console(tables=True)
-    shown = Table(
-        title=f"{scores.n_calls:,} calls, {scores.n_truth:,} known sites, ±{tolerance} bases"
-    )
-    for column in ("metric", "value", "95 % interval"):
-        shown.add_column(column, justify="left" if column == "metric" else "right")
-    for name in METRICS:
-        value, low, high = getattr(scores, name)
-        shown.add_row(
-            name,
-            "not defined" if value is None else f"{value:.4f}",
-            "" if low is None else f"{low:.4f} to {high:.4f}",
-        )
-    console.print(shown)
+    title = f"{scores.n_calls:,} calls, {scores.n_truth:,} known sites, ±{tolerance} bases"
+    console.print(metric_table(title, scores, METRICS))
     console.print(f"right: {scores.n_right:,}; left out: {scores.n_left_out:,}")
     if scores.best_f1 is not None:
         console.print(f"best F1 over all thresholds: {scores.best_f1:.4f}")

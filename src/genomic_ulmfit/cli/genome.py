@@ -48,12 +48,11 @@ def genome(
     network. With NCBI_API_KEY in the environment NCBI allows more requests a
     second.
     """
-    from genomic_ulmfit.console import plain_console
+    from genomic_ulmfit.console import note
     from genomic_ulmfit.data.download import fetch_genome
     from genomic_ulmfit.dna.readers import read_genome
     from genomic_ulmfit.files import file_sha256
 
-    notes = plain_console(stderr=True)
     failures: list[str] = []
     wanted = list(dict.fromkeys(accessions))
     header = "path\tbases\tcds\tsha256"
@@ -68,8 +67,8 @@ def genome(
             typer.echo(header)
             header = ""
         typer.echo(f"{path}\t{content.n_bases}\t{content.n_genes}\t{file_sha256(path)}")
-        for note in content.notes:
-            notes.print(f"{path}: {note}", style="dim")
+        for text in content.notes:
+            note(f"{path}: {text}")
     if failures:
         raise InputError(
             f"{len(failures)} of {len(wanted)} could not be had.\n" + "\n".join(failures)

@@ -45,7 +45,13 @@ def learning_curve(
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="Of subsets and trainings.")
+        int,
+        typer.Option(
+            min=0,
+            max=LARGEST_SEED,
+            help="Seed of the random numbers for subsets and trainings; the same seed gives the "
+            "same curve.",
+        ),
     ] = 0,
 ) -> None:
     """Train every model on the same small subsets of a table, and test it.

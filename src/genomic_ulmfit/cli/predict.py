@@ -51,14 +51,14 @@ def predict(
     after are read too.
     """
     from genomic_ulmfit.cli.progress import Progress
-    from genomic_ulmfit.console import plain_console
+    from genomic_ulmfit.console import note, plain_console
     from genomic_ulmfit.inference.predict_job import predict_file
 
     with Progress("sequences") as progress:
         result = predict_file(model, sequences, out, format=format, report=progress)
 
     notes = plain_console(stderr=True)
-    for note in result.notes:
-        notes.print(f"Note: {note}")
+    for text in result.notes:
+        note(text)
     if out is not None:
         notes.print(f"{result.n:,} predictions written to {out}")

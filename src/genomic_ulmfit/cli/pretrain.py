@@ -83,7 +83,13 @@ def pretrain(
         typer.Option(help="Machines.", show_default="1, or as torchrun or SLURM started"),
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="Of weights, dropout and text order.")
+        int,
+        typer.Option(
+            min=0,
+            max=LARGEST_SEED,
+            help="Seed of the random numbers for weights, dropout and text order; the same seed "
+            "gives the same training.",
+        ),
     ] = 0,
 ) -> None:
     """Train a language model of whole genomes, for classifiers to start from.

@@ -75,7 +75,13 @@ def promoters(
         ),
     ] = "strict",
     seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="Places of the negatives, and the split.")
+        int,
+        typer.Option(
+            min=0,
+            max=LARGEST_SEED,
+            help="Seed of the random numbers that place negatives and draw the split; the same "
+            "seed gives the same table.",
+        ),
     ] = 0,
 ) -> None:
     """Cut promoter windows and other windows from a genome and divide them.
@@ -106,7 +112,7 @@ def promoters(
     share some 15-mer with another, and nothing can be held out; with
     --protocol none nothing is.
     """
-    from genomic_ulmfit.console import plain_console
+    from genomic_ulmfit.console import note, plain_console
     from genomic_ulmfit.data.promoters_job import write_promoters
 
     console = plain_console(tables=True)
@@ -132,8 +138,8 @@ def promoters(
     if result.leaks:
         console.print(_leakage_table(result.leaks))
     console.print(f"{len(result.table):,} sequences written to {out}", markup=False, soft_wrap=True)
-    for note in result.notes:
-        notes.print(f"Note: {note}")
+    for text in result.notes:
+        note(text)
 
 
 def _count_table(table: pd.DataFrame) -> Table:

@@ -25,7 +25,15 @@ def reproduce(
     seeds: Annotated[
         int | None, typer.Option(help="How many seeds.", show_default="3; 1 with --quick")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="The first of them.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=LARGEST_SEED,
+            help="Seed of the random numbers of the first run, from which others count on; the "
+            "same seed gives the same results.",
+        ),
+    ] = 0,
     protocol: Annotated[
         str,
         typer.Option(

@@ -79,7 +79,15 @@ def scan(
         ),
     ] = None,
     track: Annotated[str, typer.Option(help="bigwig or bedgraph.")] = "bigwig",
-    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the background DNA.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=LARGEST_SEED,
+            help="Seed of the random numbers of the background DNA; the same seed gives the "
+            "same threshold.",
+        ),
+    ] = 0,
 ) -> None:
     """Score every window of both strands of a genome and call promoters.
 

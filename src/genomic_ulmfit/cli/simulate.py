@@ -14,7 +14,13 @@ def simulate(
     out: Annotated[Path, typer.Option(help="GenBank to write; gzipped if it ends in .gz.")],
     genes: Annotated[int, typer.Option(min=1, help="Protein-coding genes to make.")] = 1000,
     seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="The same seed gives the same genome.")
+        int,
+        typer.Option(
+            min=0,
+            max=LARGEST_SEED,
+            help="Seed of the random numbers that the genome is made of; the same seed gives "
+            "the same genome.",
+        ),
     ] = 0,
     tss: Annotated[
         Path | None,

@@ -53,7 +53,13 @@ def train(
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="Of weights, dropout and batches.")
+        int,
+        typer.Option(
+            min=0,
+            max=LARGEST_SEED,
+            help="Seed of the random numbers for weights, dropout and batches; the same seed "
+            "gives the same training.",
+        ),
     ] = 0,
 ) -> None:
     """Train a classifier of DNA sequences, any number of classes.
@@ -81,7 +87,7 @@ def train(
 
     Writes model.safetensors, config.json and card.md into --out.
     """
-    from genomic_ulmfit.console import marked, plain_console
+    from genomic_ulmfit.console import marked, note, plain_console
     from genomic_ulmfit.training.finetuning_job import train_classifier
 
     try:
@@ -106,14 +112,11 @@ def train(
     watched = "" if accuracy is None else f"; accuracy on validation rows {accuracy:.4f}"
     console.print(f"{training['n_train']:,} sequences, {training['trained']}{watched}")
     console.print(f"written to {out}")
-    for note in training["notes"]:
-        plain_console(stderr=True).print(marked("Note:", note))
+    for text in training["notes"]:
+        note(text)
     if training["n_train"] < FEW_FOR_A_NETWORK and training["recipe"]["probe"] is None:
-        plain_console(stderr=True).print(
-            marked(
-                "Note:",
-                f"{training['n_train']:,} sequences are few to train a network on: it may have "
-                "learnt them by heart, so keep some for a test. From sequences of one length and a "
-                "pretrained encoder --head auto fits a linear probe, which learns more.",
-            )
+        note(
+            f"{training['n_train']:,} sequences are few to train a network on: it may have learnt "
+            "them by heart, so keep some for a test. From sequences of one length and a pretrained "
+            "encoder --head auto fits a linear probe, which learns more."
         )

@@ -65,7 +65,7 @@ def view(
     import webbrowser
 
     from genomic_ulmfit.cli.progress import Progress
-    from genomic_ulmfit.console import plain_console
+    from genomic_ulmfit.console import note, plain_console
     from genomic_ulmfit.reports.view_job import view_scan
 
     with Progress("calls") as progress:
@@ -76,4 +76,4 @@ def view(
         notes.print(f"{result.n_logos:,} of {result.n_calls:,} calls have a logo.")
     plain_console().print(f"{result.page}")
     if open_page and not webbrowser.open(result.page.resolve().as_uri()):
-        notes.print("Note: no browser could be opened; open the page yourself.")
+        note("no browser could be opened; open the page yourself.")

@@ -84,8 +84,8 @@ class KmerTokenizer:
         count = self.n_tokens(length, phase)
         if count == 0:
             raise InputError(
-                f"sequence: {length} bases (phase {phase}) hold no k-mer of k={self.k}; "
-                f"at least {self.k + phase} are needed."
+                f"sequence: has {length} bases{f', {phase} of them skipped' if phase else ''}; at "
+                f"least {self.k + phase} are needed, because {self.k} are read at a time."
             )
         tokens = np.zeros((*codes.shape[:-1], count), dtype=np.uint16)
         last = phase + (count - 1) * self.stride

@@ -140,7 +140,7 @@ def make_settings(
                 "window shall have, best as many as the sequences it was trained on."
             )
         if window < tokenizer.k:
-            raise InputError(f"--window: got {window}, at least k={tokenizer.k} are needed.")
+            raise InputError(f"--window: got {window}, at least {tokenizer.k} bases are needed.")
     elif window not in (None, config.length):
         raise InputError(
             f"--window: got {window}, but this model was trained on sequences of "
