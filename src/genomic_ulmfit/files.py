@@ -6,13 +6,14 @@ import contextlib
 import csv
 import gzip
 import hashlib
+import io
 import json
 import os
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TextIO, cast
 
 from genomic_ulmfit.errors import InputError
 
@@ -66,6 +67,36 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(temporary, final)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def open_text(path: str | os.PathLike[str]) -> Iterator[TextIO]:
+    """Open a text file to write, which appears under its name when the block ends well.
+
+    Parameters
+    ----------
+    path : path-like
+        If it ends in .gz, in capitals or not, the file is gzipped. The same text always gives
+        the same bytes.
+
+    Yields
+    ------
+    text file
+        UTF-8; line ends are written as they are.
+
+    Raises
+    ------
+    InputError
+        As `atomic_path`.
+    """
+    with contextlib.ExitStack() as stack:
+        temporary = stack.enter_context(atomic_path(path))
+        binary: IO[bytes] = stack.enter_context(open(temporary, "wb"))
+        if Path(path).suffix.lower() == ".gz":
+            # Neither a name nor a time stamp, which would differ from run to run.
+            zipped = gzip.GzipFile("", "wb", fileobj=binary, mtime=0)
+            binary = cast("IO[bytes]", stack.enter_context(zipped))
+        yield stack.enter_context(io.TextIOWrapper(binary, encoding="utf-8", newline=""))
 
 
 def require_writable(folder: str | os.PathLike[str], option: str = "--out") -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import TextIO
 
 import pandas as pd
 import pytest
@@ -299,7 +300,7 @@ def test_smallest_table_to_train_on(tmp_path: Path) -> None:
         min_size=1,
         max_size=10,
     ),
-    st.sampled_from(("t.csv", "t.csv.gz")),
+    st.sampled_from(("t.csv", "t.csv.gz", "T.CSV.GZ")),
 )
 def test_what_is_written_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], name: str
@@ -316,7 +317,7 @@ def test_what_is_written_is_read_back(
     write_table(table, path)
     pd.testing.assert_frame_equal(read_labelled(path), table, check_dtype=False)
     first = path.read_bytes()
-    assert first.startswith(b"\x1f\x8b") == name.endswith(".gz")
+    assert first.startswith(b"\x1f\x8b") == name.lower().endswith(".gz")
     write_table(table, path)
     assert path.read_bytes() == first
 
@@ -332,10 +333,11 @@ def test_a_failed_write_leaves_the_old_file(
 ) -> None:
     path = written(tmp_path, GOOD)
 
-    def full_disk(self: Path, data: bytes) -> int:
+    def full_disk(self: pd.DataFrame, file: TextIO, **_: object) -> None:
+        file.write("sequence")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full_disk)
+    monkeypatch.setattr(pd.DataFrame, "to_csv", full_disk)
     with pytest.raises(OSError, match="No space left"):
         write_table(pd.DataFrame({"sequence": ["AC"], "label": [1]}), path)
     assert path.read_text() == GOOD

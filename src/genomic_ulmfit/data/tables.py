@@ -7,7 +7,6 @@ A table has a row per sequence, with columns `sequence` and `label`, and optiona
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import os
 from pathlib import Path
@@ -19,7 +18,7 @@ from Bio.SeqIO.FastaIO import SimpleFastaParser
 from genomic_ulmfit.data.splits import SPLITS
 from genomic_ulmfit.dna.alphabet import decode, encode
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import atomic_path, read_text, table_rows
+from genomic_ulmfit.files import open_text, read_text, table_rows
 
 MIN_ROWS = 8
 MIN_CLASS_SIZE = 2
@@ -108,11 +107,8 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     table : pandas.DataFrame
     path : path-like
     """
-    content = table.to_csv(index=False, lineterminator="\n").encode("utf-8")
-    if Path(path).suffix == ".gz":
-        content = gzip.compress(content, mtime=0)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
+    with open_text(path) as file:
+        table.to_csv(file, index=False, lineterminator="\n")
 
 
 def _read_text(path: Path) -> str:

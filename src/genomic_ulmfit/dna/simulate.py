@@ -13,10 +13,8 @@ regulation, terminators, repeats and homology between genes.
 from __future__ import annotations
 
 import bisect
-import gzip
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -35,7 +33,7 @@ from genomic_ulmfit.dna.alphabet import BASES, Codes, decode, encode, reverse_co
 from genomic_ulmfit.dna.genome import Contig, Gene, Genome
 from genomic_ulmfit.dna.readers import SIMULATED_KEYWORD, TSS_NOTE
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import atomic_path, write_text
+from genomic_ulmfit.files import open_text, write_text
 
 _T = TypeVar("_T")
 
@@ -167,11 +165,9 @@ def write_genbank(genome: Genome, path: str | os.PathLike[str]) -> None:
         File to write, atomically; with the suffix ``.gz`` it is compressed.
     """
     records = [_record(contig, genome.simulated) for contig in genome.contigs]
-    text = "".join(record.format("genbank") for record in records).encode("utf-8")
-    with atomic_path(path) as temporary:
-        # Without a time stamp the same genome gives the same file.
-        zipped = Path(path).suffix.lower() == ".gz"
-        temporary.write_bytes(gzip.compress(text, mtime=0) if zipped else text)
+    with open_text(path) as file:
+        for record in records:
+            file.write(record.format("genbank"))
 
 
 def write_tss(genome: Genome, path: str | os.PathLike[str]) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
-import io
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TextIO, cast
+from typing import TextIO
 
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import atomic_path, require_another, require_writable
+from genomic_ulmfit.files import open_text, require_another, require_writable
 from genomic_ulmfit.inference.predict import FORMATS, predict, writer
 from genomic_ulmfit.inference.sequences import Named, read_sequences
 from genomic_ulmfit.models.classifier import ClassifierConfig
@@ -90,7 +88,8 @@ def predict_file(
             n_bare += config.context > 0 and len(sequence.codes) == config.length
             yield sequence
 
-    with _text_file(out) as file:
+    with contextlib.ExitStack() as stack:
+        file: TextIO = sys.stdout if out is None else stack.enter_context(open_text(out))
         write = None
         for prediction in predict(model, read()):
             # Not before the first one: input that cannot be used leaves standard output empty.
@@ -121,21 +120,6 @@ def _format(wanted: str | None, out: Path | None) -> str:
     if wanted not in FORMATS:
         raise InputError(f"--format: got {wanted!r}, allowed are {', '.join(FORMATS)}.")
     return wanted
-
-
-@contextlib.contextmanager
-def _text_file(out: Path | None) -> Iterator[TextIO]:
-    """Open the file to write; standard output if there is none."""
-    if out is None:
-        yield sys.stdout
-        return
-    with contextlib.ExitStack() as stack:
-        path = stack.enter_context(atomic_path(out))
-        binary: IO[bytes] = stack.enter_context(open(path, "wb"))
-        if out.suffix.lower() == ".gz":
-            zipped = gzip.GzipFile("", "wb", fileobj=binary, mtime=0)
-            binary = cast("IO[bytes]", stack.enter_context(zipped))
-        yield stack.enter_context(io.TextIOWrapper(binary, encoding="utf-8", newline=""))
 
 
 def _notes(config: ClassifierConfig, n: int, n_ambiguous: int, n_bare: int) -> Iterator[str]:

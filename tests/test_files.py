@@ -1,0 +1,43 @@
+"""Text files that are written as it comes: gzipped by name, whole or not there."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from genomic_ulmfit.files import open_text
+
+TEXT = "id,label\n" + "ä,1\r\n" * 10_000
+
+
+@pytest.mark.parametrize("name", ["a.csv", "gz", "a.gz.csv", "a.csv.gz", "A.CSV.GZ"])
+def test_the_name_says_whether_it_is_gzipped(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "made" / name
+    written = []
+    for pieces in ([TEXT], TEXT.splitlines(keepends=True)):
+        with open_text(path) as file:
+            for piece in pieces:
+                file.write(piece)
+        written.append(path.read_bytes())
+    raw, again = written
+    assert raw == again
+    zipped = name.lower().endswith(".gz")
+    assert (gzip.decompress(raw) if zipped else raw).decode() == TEXT
+    assert [one.name for one in path.parent.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+def test_half_of_it_is_not_left(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("old")
+
+    def stopped() -> None:
+        with open_text(path) as file:
+            file.write(TEXT)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert [one.read_text() for one in tmp_path.iterdir()] == ["old"]
