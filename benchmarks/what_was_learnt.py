@@ -29,7 +29,7 @@ from genomic_ulmfit.evaluation.metrics import mean_interval, paired_difference
 from genomic_ulmfit.files import require_writable, write_json
 from genomic_ulmfit.models.precision import best_precision
 from genomic_ulmfit.models.pretrained import PretrainedEncoder, read_encoder
-from genomic_ulmfit.reports.labels import interval, number
+from genomic_ulmfit.reports.numbers import interval, number
 from genomic_ulmfit.studies.cells import Cell, Tables, run_cell
 
 

@@ -95,7 +95,7 @@ def reproduce(
 
     from genomic_ulmfit.console import marked, plain_console
     from genomic_ulmfit.data.download import NcbiUnavailable
-    from genomic_ulmfit.reports.tables import print_results
+    from genomic_ulmfit.reports.reproduction.tables import print_results
     from genomic_ulmfit.studies.genome_source import find_genome
     from genomic_ulmfit.studies.reproduce import reproduce as run_study
 

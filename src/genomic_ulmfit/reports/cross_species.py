@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from genomic_ulmfit.reports.labels import number
+from genomic_ulmfit.reports.numbers import number
 from genomic_ulmfit.reports.picture import Picture, new_figure, styled
 
 

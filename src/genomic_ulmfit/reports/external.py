@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from genomic_ulmfit.reports.labels import BASELINE_LABELS, interval, number
+from genomic_ulmfit.reports.names import BASELINE_LABELS
+from genomic_ulmfit.reports.numbers import interval, number
 
 HEADER = (
     "data set (train + test)",

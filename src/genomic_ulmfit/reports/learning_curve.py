@@ -14,21 +14,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
 from genomic_ulmfit.files import write_json, write_text
-from genomic_ulmfit.reports.labels import (
-    BASELINE_LABELS,
-    WITHOUT_ENCODER_LABEL,
-    duration,
-    interval,
-    number,
-)
-from genomic_ulmfit.reports.picture import (
-    GREY,
-    Picture,
-    model_style,
-    new_figure,
-    styled,
-)
-from genomic_ulmfit.reports.results import Metric
+from genomic_ulmfit.reports.names import BASELINE_LABELS, WITHOUT_ENCODER_LABEL, Metric
+from genomic_ulmfit.reports.numbers import duration, interval, number
+from genomic_ulmfit.reports.picture import GREY, Picture, model_style, new_figure, styled
 
 CURVE_METRICS: tuple[Metric, ...] = ("accuracy", "precision", "recall", "mcc", "auroc")
 

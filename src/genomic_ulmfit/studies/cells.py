@@ -25,7 +25,8 @@ from genomic_ulmfit.models.config import preset as preset_config
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.pretrained import PretrainedEncoder
 from genomic_ulmfit.models.store import load_language_model
-from genomic_ulmfit.reports.results import METRICS, json_ready
+from genomic_ulmfit.reports.names import METRICS
+from genomic_ulmfit.reports.numbers import json_ready
 from genomic_ulmfit.training.by_labels import train_by_labels, train_without_encoder
 from genomic_ulmfit.training.classifier_setup import (
     BOTH_STRANDS,

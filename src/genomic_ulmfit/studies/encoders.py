@@ -13,7 +13,7 @@ from genomic_ulmfit.models.pretrained import (
     pretrained_encoders,
     read_encoder,
 )
-from genomic_ulmfit.reports.results import LanguageModelFacts
+from genomic_ulmfit.reports.reproduction.results import LanguageModelFacts
 from genomic_ulmfit.studies.genome_source import GenomeSource
 from genomic_ulmfit.training.pretraining import CHECKPOINT
 from genomic_ulmfit.training.pretraining_job import INFORMED_RANDOM, pretrain_genomes

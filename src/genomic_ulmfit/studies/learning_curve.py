@@ -44,7 +44,7 @@ from genomic_ulmfit.reports.learning_curve import (
     label,
     write_learning_curve,
 )
-from genomic_ulmfit.reports.results import json_ready
+from genomic_ulmfit.reports.numbers import json_ready
 from genomic_ulmfit.studies.cells import WORDS
 from genomic_ulmfit.studies.encoders import SHIPPED
 from genomic_ulmfit.studies.settings import settle

@@ -22,14 +22,13 @@ from genomic_ulmfit.evaluation.metrics import paired_bootstrap_difference, paire
 from genomic_ulmfit.files import file_sha256, require_writable, write_json
 from genomic_ulmfit.models.config import preset as preset_config
 from genomic_ulmfit.models.pretrained import PretrainedEncoder
-from genomic_ulmfit.reports.labels import duration
-from genomic_ulmfit.reports.report import write_report
-from genomic_ulmfit.reports.results import (
+from genomic_ulmfit.reports.numbers import duration, json_ready
+from genomic_ulmfit.reports.reproduction.report import write_report
+from genomic_ulmfit.reports.reproduction.results import (
     Comparison,
     Curve,
     Machine,
     StudyResults,
-    json_ready,
     summarise,
 )
 from genomic_ulmfit.studies.cells import (

@@ -10,14 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from genomic_ulmfit.reports.labels import (
-    language_model,
-    model_label,
-    model_rank,
-    number,
-    protocol_label,
-    text_of,
-)
+from genomic_ulmfit.reports.numbers import number
 from genomic_ulmfit.reports.picture import (
     BLUE,
     DASH_DOT,
@@ -27,12 +20,18 @@ from genomic_ulmfit.reports.picture import (
     SKY,
     SOLID,
     Picture,
-    finish,
     new_figure,
-    protocol_styles,
     styled,
 )
-from genomic_ulmfit.reports.results import Curve, StudyResults
+from genomic_ulmfit.reports.reproduction.frame import finish, protocol_styles
+from genomic_ulmfit.reports.reproduction.labels import (
+    language_model,
+    model_label,
+    model_rank,
+    protocol_label,
+    text_of,
+)
+from genomic_ulmfit.reports.reproduction.results import Curve, StudyResults
 
 _REFERENCE_LINES: tuple[Any, ...] = (SOLID, DASHED, DASH_DOT, DOTTED, (0, (9, 2, 1, 2, 1, 2)))
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from genomic_ulmfit.reports.labels import capitalised, marked, protocols
 from genomic_ulmfit.reports.picture import Picture
-from genomic_ulmfit.reports.prose import (
+from genomic_ulmfit.reports.reproduction.labels import capitalised, marked, protocols
+from genomic_ulmfit.reports.reproduction.prose import (
     QUESTION,
     answer,
     genome_sentence,
@@ -19,8 +19,12 @@ from genomic_ulmfit.reports.prose import (
     machine_sentence,
     simulated_sentence,
 )
-from genomic_ulmfit.reports.results import StudyResults
-from genomic_ulmfit.reports.tables import comparison_table, language_model_table, result_table
+from genomic_ulmfit.reports.reproduction.results import StudyResults
+from genomic_ulmfit.reports.reproduction.tables import (
+    comparison_table,
+    language_model_table,
+    result_table,
+)
 
 _PIXELS_PER_INCH = 96
 
@@ -32,7 +36,8 @@ def render_html(results: StudyResults, figures: Sequence[Picture]) -> str:
     ----------
     results : StudyResults
     figures : sequence of Picture
-        As from `genomic_ulmfit.reports.figures.draw_all`; they are written into the page.
+        As from `genomic_ulmfit.reports.reproduction.figures.draw_all`; they are written into
+        the page.
 
     Returns
     -------

@@ -7,7 +7,7 @@ import re
 import pytest
 from rich.console import Console
 
-from genomic_ulmfit.reports.tables import (
+from genomic_ulmfit.reports.reproduction.tables import (
     all_tables,
     comparison_table,
     language_model_table,

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from genomic_ulmfit.reports.labels import (
+from genomic_ulmfit.reports.numbers import interval, number
+from genomic_ulmfit.reports.reproduction.labels import (
     BASELINES,
     PRETRAINED,
     SIMULATED,
     capitalised,
     estimate,
     excludes_zero,
-    interval,
     model_label,
-    number,
     protocol_label,
     protocols,
     seeds_phrase,
     text_label,
     text_of,
 )
-from genomic_ulmfit.reports.results import Comparison, StudyResults, Summary
+from genomic_ulmfit.reports.reproduction.results import Comparison, StudyResults, Summary
 
 QUESTION = (
     "A language model reads whole genomes without any labels; a classifier then starts from what "

@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from genomic_ulmfit.reports.labels import (
+from genomic_ulmfit.reports.names import METRICS, Metric
+from genomic_ulmfit.reports.numbers import duration, interval, number
+from genomic_ulmfit.reports.reproduction.labels import (
     METRIC_LABELS,
     PROTOCOL_MEANINGS,
     PUBLISHED,
@@ -21,30 +23,25 @@ from genomic_ulmfit.reports.labels import (
     PUBLISHED_N_TEST,
     SIMULATED,
     capitalised,
-    duration,
     excludes_zero,
-    interval,
     marked,
     model_label,
     model_rank,
-    number,
     protocol_label,
     protocols,
     text_label,
     text_of,
 )
-from genomic_ulmfit.reports.prose import (
+from genomic_ulmfit.reports.reproduction.prose import (
     QUICK_MEANING,
     genome_sentence,
     language_model_sentences,
     leakage_sentences,
     machine_sentence,
 )
-from genomic_ulmfit.reports.results import (
-    METRICS,
+from genomic_ulmfit.reports.reproduction.results import (
     Comparison,
     LanguageModelFacts,
-    Metric,
     StudyResults,
     Summary,
 )

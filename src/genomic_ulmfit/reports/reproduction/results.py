@@ -6,25 +6,15 @@ made again from `results.json` without training anything.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from genomic_ulmfit.evaluation.metrics import mean_score
-
-Metric = Literal["accuracy", "precision", "recall", "specificity", "mcc", "auroc", "auprc"]
-METRICS: tuple[Metric, ...] = (
-    "accuracy",
-    "precision",
-    "recall",
-    "specificity",
-    "mcc",
-    "auroc",
-    "auprc",
-)
+from genomic_ulmfit.reports.names import Metric
+from genomic_ulmfit.reports.numbers import json_ready
 
 Predictions = Mapping[
     tuple[str, str],
@@ -250,20 +240,3 @@ def _summarise_one(rows: Sequence[Row]) -> Summary:
 def _estimate(rows: Sequence[Row], metric: Metric) -> Estimate:
     mean, low, high = mean_score([json_ready(row[metric]) for row in rows], metric)
     return {"mean": mean, "low": low, "high": high}
-
-
-def json_ready(value: Any) -> Any:
-    """Return a copy of `value` that strict JSON can hold.
-
-    NumPy scalars become Python numbers and tuples lists; NaN and infinities, which JSON has
-    not, become None.
-    """
-    if isinstance(value, Mapping):
-        return {str(key): json_ready(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [json_ready(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

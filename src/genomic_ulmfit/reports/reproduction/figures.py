@@ -10,30 +10,26 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from genomic_ulmfit.reports.labels import (
+from genomic_ulmfit.reports.numbers import number
+from genomic_ulmfit.reports.picture import DOTTED, GREY, Picture, model_style, new_figure, styled
+from genomic_ulmfit.reports.reproduction.frame import finish
+from genomic_ulmfit.reports.reproduction.labels import (
     BASELINES,
     PUBLISHED,
     PUBLISHED_MARK,
     capitalised,
     model_label,
     model_rank,
-    number,
     protocol_label,
     protocols,
     seeds_phrase,
 )
-from genomic_ulmfit.reports.picture import (
-    DOTTED,
-    GREY,
-    Picture,
-    finish,
-    model_style,
-    new_figure,
-    styled,
+from genomic_ulmfit.reports.reproduction.results import Predictions, StudyResults, Summary
+from genomic_ulmfit.reports.reproduction.threshold_figures import calibration, precision_recall, roc
+from genomic_ulmfit.reports.reproduction.training_figures import (
+    language_model_curve,
+    training_curves,
 )
-from genomic_ulmfit.reports.results import Predictions, StudyResults, Summary
-from genomic_ulmfit.reports.threshold_figures import calibration, precision_recall, roc
-from genomic_ulmfit.reports.training_figures import language_model_curve, training_curves
 
 __all__ = [
     "calibration",

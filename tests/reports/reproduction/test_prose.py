@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from genomic_ulmfit.reports.prose import (
+from genomic_ulmfit.reports.reproduction.prose import (
     answer,
     language_model_sentences,
     leakage_sentences,

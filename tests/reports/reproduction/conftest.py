@@ -16,7 +16,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from genomic_ulmfit.reports.results import summarise
+from genomic_ulmfit.reports.reproduction.results import summarise
 
 SHIFTS = {
     "naive": 3.0,

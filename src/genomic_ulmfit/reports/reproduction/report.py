@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 
 from genomic_ulmfit.files import write_json, write_text
-from genomic_ulmfit.reports.figures import draw_all
-from genomic_ulmfit.reports.html import render_html
-from genomic_ulmfit.reports.results import Predictions, StudyResults, json_ready
-from genomic_ulmfit.reports.tables import markdown_table
+from genomic_ulmfit.reports.numbers import json_ready
+from genomic_ulmfit.reports.reproduction.figures import draw_all
+from genomic_ulmfit.reports.reproduction.html import render_html
+from genomic_ulmfit.reports.reproduction.results import Predictions, StudyResults
+from genomic_ulmfit.reports.reproduction.tables import markdown_table
 
 
 def write_report(

@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from genomic_ulmfit.reports import report
-from genomic_ulmfit.reports.tables import markdown_table
+from genomic_ulmfit.reports.reproduction import report
+from genomic_ulmfit.reports.reproduction.tables import markdown_table
 
 
 def _strictly(text):

@@ -12,7 +12,7 @@ from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.image import imread
 from matplotlib.text import Text
 
-from genomic_ulmfit.reports import figures, threshold_figures
+from genomic_ulmfit.reports.reproduction import figures, threshold_figures
 
 NAMES = ["summary", "roc", "precision_recall", "calibration", "training_curves"]
 NAMES = [*NAMES, "language_model_e_coli"]

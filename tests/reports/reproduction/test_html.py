@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from genomic_ulmfit.reports.figures import draw_all, language_model_curve, summary_bars
-from genomic_ulmfit.reports.html import render_html
+from genomic_ulmfit.reports.reproduction.figures import draw_all, language_model_curve, summary_bars
+from genomic_ulmfit.reports.reproduction.html import render_html
 
 
 class _Page(HTMLParser):

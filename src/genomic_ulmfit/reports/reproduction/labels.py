@@ -1,18 +1,18 @@
-"""Names, order and number formats shared by tables, figures and the HTML report."""
+"""Names and order shared by the tables, figures and HTML report of a study."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from genomic_ulmfit.reports.results import (
+from genomic_ulmfit.reports.names import BASELINE_LABELS, WITHOUT_ENCODER_LABEL, Metric
+from genomic_ulmfit.reports.numbers import interval, number
+from genomic_ulmfit.reports.reproduction.results import (
     Comparison,
     Estimate,
     GenomeFacts,
     GenomeRead,
     LanguageModelFacts,
-    Metric,
     StudyResults,
 )
 
@@ -140,16 +140,6 @@ def text_of(facts: LanguageModelFacts) -> GenomeRead:
     }
 
 
-BASELINE_LABELS = {
-    "onehot_lr": "one-hot logistic regression",
-    "kmer_lr": "k-mer-count logistic regression",
-    "cnn": "small CNN",
-}
-"""Baseline -> what to call it in print."""
-
-WITHOUT_ENCODER_LABEL = "the recipe without an encoder (bases alone)"
-
-
 def model_label(model: str, results: StudyResults) -> str:
     """Return what to call a model in print; an unknown model keeps its name."""
     head = ", seed's head (pooling only)"
@@ -188,20 +178,6 @@ def marked(genome: GenomeFacts | GenomeRead, text: str) -> str:
     return f"{SIMULATED}: {text}" if genome["simulated"] else text
 
 
-def number(value: float | None, digits: int = 3, *, sign: bool = False) -> str:
-    """Format a number with a true minus sign; a dash stands for a missing one."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    return f"{value:{'+' if sign else ''}.{digits}f}".replace("-", "−")
-
-
-def interval(low: float | None, high: float | None, *, sign: bool = False) -> str:
-    """Format an interval's ends, or nothing where there is no interval."""
-    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
-        return ""
-    return f"[{number(low, sign=sign)}, {number(high, sign=sign)}]"
-
-
 def excludes_zero(comparisons: Iterable[Comparison]) -> bool | None:
     """Tell whether every interval of a difference excludes 0; None where there is no interval."""
     ends = [(one["low"], one["high"]) for one in comparisons]
@@ -212,17 +188,6 @@ def excludes_zero(comparisons: Iterable[Comparison]) -> bool | None:
 def estimate(value: Estimate) -> str:
     """Format a mean with its interval, when it has one."""
     return f"{number(value['mean'])} {interval(value['low'], value['high'])}".rstrip()
-
-
-def duration(seconds: float) -> str:
-    """Format a time span to the precision a reader needs."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
 
 
 def seeds_phrase(seeds: Sequence[int]) -> str:

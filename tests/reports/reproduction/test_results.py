@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import json
 import math
 
-import numpy as np
 import pytest
 
-from genomic_ulmfit.reports.results import METRICS, json_ready, summarise
+from genomic_ulmfit.reports.names import METRICS
+from genomic_ulmfit.reports.reproduction.results import summarise
 
 
 def _row(model="naive", protocol="strict", seed=0, n_test=100, seconds=1.0, **metrics):
@@ -63,15 +62,3 @@ def test_a_metric_that_is_undefined_on_a_seed_has_no_mean(missing):
     (summary,) = summarise([_row(auroc=0.9), _row(seed=1, auroc=missing)])
     assert summary["auroc"] == {"mean": None, "low": None, "high": None}
     assert summary["accuracy"]["mean"] == pytest.approx(0.9)
-
-
-def test_json_ready_leaves_nothing_that_json_has_not():
-    value = {
-        "a": np.float32(0.5),
-        "b": [np.int64(3), (math.nan, math.inf)],
-        3: {"c": np.float64("nan"), "d": np.bool_(True)},
-        "e": None,
-    }
-    clean = json_ready(value)
-    assert clean == {"a": 0.5, "b": [3, [None, None]], "3": {"c": None, "d": True}, "e": None}
-    assert json.loads(json.dumps(clean, allow_nan=False)) == clean

@@ -16,25 +16,17 @@ from matplotlib.lines import Line2D
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from genomic_ulmfit.evaluation.metrics import N_BINS, mean_interval
-from genomic_ulmfit.reports.labels import (
+from genomic_ulmfit.reports.numbers import number
+from genomic_ulmfit.reports.picture import DOTTED, GREY, Picture, model_style, new_figure, styled
+from genomic_ulmfit.reports.reproduction.frame import finish, protocol_styles
+from genomic_ulmfit.reports.reproduction.labels import (
     capitalised,
     model_label,
     model_rank,
-    number,
     protocol_label,
     protocols,
 )
-from genomic_ulmfit.reports.picture import (
-    DOTTED,
-    GREY,
-    Picture,
-    finish,
-    model_style,
-    new_figure,
-    protocol_styles,
-    styled,
-)
-from genomic_ulmfit.reports.results import Predictions, StudyResults
+from genomic_ulmfit.reports.reproduction.results import Predictions, StudyResults
 
 Labels = npt.NDArray[np.integer]
 Values = npt.NDArray[np.floating]

@@ -1,0 +1,25 @@
+"""Names that studies share: of metrics, and of models in print."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Metric = Literal["accuracy", "precision", "recall", "specificity", "mcc", "auroc", "auprc"]
+METRICS: tuple[Metric, ...] = (
+    "accuracy",
+    "precision",
+    "recall",
+    "specificity",
+    "mcc",
+    "auroc",
+    "auprc",
+)
+
+BASELINE_LABELS = {
+    "onehot_lr": "one-hot logistic regression",
+    "kmer_lr": "k-mer-count logistic regression",
+    "cnn": "small CNN",
+}
+"""Baseline -> what to call it in print."""
+
+WITHOUT_ENCODER_LABEL = "the recipe without an encoder (bases alone)"
