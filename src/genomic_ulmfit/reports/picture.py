@@ -46,7 +46,6 @@ LIGHT_GREEN = "#66C5AB"
 
 _MODEL_STYLES: dict[str, tuple[str, Any]] = {
     "naive": (VERMILION, SOLID),
-    "naive_seed_head": (ORANGE, DASHED),
     "e_coli": (BLUE, SOLID),
     "e_coli_seed_head": (SKY, DASHED),
     "ensemble": (GREEN, SOLID),

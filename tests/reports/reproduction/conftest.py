@@ -133,7 +133,6 @@ def _study(
         rivals.insert(0, ("ensemble", "e_coli", 0.004))
     facts = {
         "name": "NC_000913.3",
-        "organism": "Escherichia coli str. K-12 substr. MG1655",
         "n_bases": 4_641_652,
         "n_genes": 4319,
         "sha256": "0123456789abcdef" * 4,
@@ -226,7 +225,7 @@ def ensemble_study() -> tuple[Any, Any]:
 @pytest.fixture(scope="session")
 def simulated_study() -> tuple[Any, Any]:
     """Two seeds on a simulated genome; not to be changed."""
-    return _study(seeds=(0, 1), name="simulated-0", organism="", simulated=True)
+    return _study(seeds=(0, 1), name="simulated-0", simulated=True)
 
 
 @pytest.fixture(scope="session")

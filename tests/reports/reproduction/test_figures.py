@@ -166,7 +166,7 @@ def test_every_language_model_has_a_picture_of_its_own(ensemble_study, make_stud
     assert ensemble.title.startswith("Language model of 3 genomes:")
     assert "1.5 epochs" in ensemble.caption
     # A language model of real genomes stays real in a study of a simulated one.
-    mixed, _ = make_study(seeds=(0,), ensemble=True, name="SIM_0", organism="", simulated=True)
+    mixed, _ = make_study(seeds=(0,), ensemble=True, name="SIM_0", simulated=True)
     own, ensemble = (figures.language_model_curve(mixed, row) for row in ("e_coli", "ensemble"))
     assert own.title.startswith("SIMULATED GENOME: Language model of SIM_0")
     assert "SIMULATED" not in " ".join(_texts(ensemble))
@@ -226,7 +226,7 @@ def test_drawing_twice_gives_the_same_bytes(study):
 
 @pytest.mark.parametrize("name", ["$x^{", r"\frac{", "<script>", "é" * 300])
 def test_any_genome_name_can_be_drawn(make_study, name):
-    results, _ = make_study(seeds=(0,), name=name, organism="")
+    results, _ = make_study(seeds=(0,), name=name)
     picture = figures.language_model_curve(results)
     assert ElementTree.parse(io.BytesIO(picture.svg)) is not None
 

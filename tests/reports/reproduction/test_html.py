@@ -83,7 +83,7 @@ def test_embedded_pictures_load_nothing_either(page):
 def test_text_from_the_results_is_escaped(study):
     results = copy.deepcopy(study[0])
     attack = "<script>alert(1)</script>\"'&"
-    results["genome"].update(name=attack, organism="", source=attack)
+    results["genome"].update(name=attack, source=attack)
     results["title"] = results["command"] = results["machine"]["cpu"] = attack
     results["notes"] = [attack]
     results["summary"][0]["model"] = attack
@@ -177,7 +177,7 @@ def test_language_models_are_told_and_real_ones_are_excepted(make_study, page, s
     assert "one trained in this study (sha256 " + "e" * 64 in body
     note = "about it, and none about real bacteria."
     assert note in simulated_page.texts["p"][1]
-    results, _ = make_study(seeds=(0,), ensemble=True, name="SIM_0", organism="", simulated=True)
+    results, _ = make_study(seeds=(0,), ensemble=True, name="SIM_0", simulated=True)
     pictures = [language_model_curve(results, row) for row in ("e_coli", "ensemble")]
     mixed = _Page(render_html(results, pictures))
     assert "except the scores of language models that have read real genomes" in " ".join(

@@ -127,9 +127,9 @@ def test_a_simulated_genome_is_not_called_e_coli(simulated_study):
 @pytest.mark.parametrize(
     ("genome", "expected"),
     [
-        ({"organism": "Bacillus subtilis subsp. subtilis"}, "B. subtilis genome pretraining"),
-        ({"organism": "", "name": "NC_000913.3"}, "E. coli genome pretraining"),
-        ({"organism": "", "name": "my_genome"}, "my_genome genome pretraining"),
+        ({"name": "SIM_0", "simulated": True}, "simulated genome pretraining"),
+        ({"name": "NC_000913.3"}, "E. coli genome pretraining"),
+        ({"name": "my_genome"}, "my_genome genome pretraining"),
     ],
 )
 def test_pretraining_is_named_after_the_genome_that_was_read(make_study, genome, expected):
@@ -233,9 +233,7 @@ def test_a_quick_run_says_so_at_every_number_it_made(make_study):
 
 def test_a_simulated_genome_under_an_encoder_of_real_ones(make_study):
     """The quick run where no genome can be had: E. coli's encoder on made-up windows."""
-    results, _ = make_study(
-        seeds=(0,), ensemble=True, quick=True, name="SIM_0", organism="", simulated=True
-    )
+    results, _ = make_study(seeds=(0,), ensemble=True, quick=True, name="SIM_0", simulated=True)
     for facts in results["language_models"]:
         facts["has_read_genome"] = False
     results["language_models"][0]["genomes"] = results["language_models"][1]["genomes"][:1]
@@ -272,7 +270,7 @@ def test_the_terminal_table_fits_80_columns_with_whole_intervals(study):
 
 
 def test_markup_in_a_genome_name_stays_text(make_study):
-    results, _ = make_study(seeds=(0,), name="[bold]x[/] <b>|y", organism="")
+    results, _ = make_study(seeds=(0,), name="[bold]x[/] <b>|y")
     assert "[bold]x[/]" in _printed(results, width=200)
     text = markdown_table(results)
     assert r"[bold]x[/] \<b>\|y" in text

@@ -20,7 +20,6 @@ SIMULATED = "SIMULATED GENOME"
 
 MODEL_ORDER = (
     "naive",
-    "naive_seed_head",
     "e_coli",
     "e_coli_seed_head",
     "ensemble",
@@ -113,15 +112,12 @@ def _genome_read(row: str, results: StudyResults) -> str:
     genome = results["genome"]
     facts = language_model(row, results)
     if facts is None or facts["has_read_genome"]:
-        name, simulated, words = genome["name"], genome["simulated"], genome.get("organism", "")
+        name, simulated = genome["name"], genome["simulated"]
     else:
         read = text_of(facts)
-        name, simulated, words = read["name"], read["simulated"], ""
+        name, simulated = read["name"], read["simulated"]
     if simulated:
         return "simulated"
-    if len(words.split()) >= 2:
-        genus, species = words.split()[:2]
-        return f"{genus[0]}. {species}"
     return "E. coli" if name.startswith(_E_COLI_K12) else name
 
 
@@ -145,7 +141,6 @@ def model_label(model: str, results: StudyResults) -> str:
     head = ", seed's head (pooling only)"
     return {
         "naive": "naive (no pretraining)",
-        "naive_seed_head": f"naive{head}",
         "e_coli": f"{text_label('e_coli', results)} pretraining",
         "e_coli_seed_head": f"{text_label('e_coli', results)} pretraining{head}",
         "ensemble": f"{text_label('ensemble', results)} pretraining",

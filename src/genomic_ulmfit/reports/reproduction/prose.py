@@ -63,10 +63,9 @@ def answer(results: StudyResults) -> tuple[str, str]:
 def _score_sentence(results: StudyResults, scored: dict[str, Summary], subject: str) -> str:
     own = scored[subject]
     rivals = []
-    naive = "naive_seed_head" if subject.endswith("_seed_head") else "naive"
-    if naive in scored and naive != subject:
+    if "naive" in scored and subject != "naive":
         rivals.append(
-            f"{estimate(scored[naive]['accuracy'])} for a network of the same size "
+            f"{estimate(scored['naive']['accuracy'])} for a network of the same size "
             "without pretraining"
         )
     if subject == "ensemble" and "e_coli" in scored:
@@ -95,7 +94,7 @@ def _margin_sentence(results: StudyResults, protocol: str, subject: str) -> str:
     for comparison in results["comparisons"]:
         if (
             comparison["a"] == subject
-            and comparison["b"] in ("naive", "naive_seed_head", "e_coli", "words", *BASELINES)
+            and comparison["b"] in ("naive", "e_coli", "words", *BASELINES)
             and comparison["protocol"] == protocol
             and comparison["metric"] == "accuracy"
         ):
@@ -199,9 +198,8 @@ def simulated_sentence(results: StudyResults) -> str:
 def genome_sentence(results: StudyResults) -> str:
     """Say which genome was used, and whether it is a real one."""
     genome = results["genome"]
-    organism = f" ({genome['organism']})" if genome.get("organism") else ""
     sentence = (
-        f"{genome['name']}{organism}, {genome['n_bases']:,} bases, {genome['n_genes']:,} "
+        f"{genome['name']}, {genome['n_bases']:,} bases, {genome['n_genes']:,} "
         f"annotated genes, from {genome['source']}."
     )
     if genome["simulated"]:

@@ -7,7 +7,7 @@ made again from `results.json` without training anything.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,6 @@ class GenomeFacts(TypedDict):
     """The genome a study ran on: `source` is where the file came from, `sha256` is its own."""
 
     name: str
-    organism: NotRequired[str]
     n_bases: int
     n_genes: int
     sha256: str
