@@ -19,26 +19,19 @@ from genomic_ulmfit.data.promoters import promoter_table
 from genomic_ulmfit.data.readings import Readings
 from genomic_ulmfit.data.splits import split_seed, split_strict
 from genomic_ulmfit.dna.genome import Genome
-from genomic_ulmfit.evaluation.baselines import BASELINES
 from genomic_ulmfit.evaluation.metrics import evaluate_predictions
+from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.config import preset as preset_config
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.pretrained import PretrainedEncoder
 from genomic_ulmfit.models.store import load_language_model
 from genomic_ulmfit.reports.names import METRICS
 from genomic_ulmfit.reports.numbers import json_ready
-from genomic_ulmfit.training.by_labels import train_by_labels, train_without_encoder
-from genomic_ulmfit.training.classifier_setup import (
-    BOTH_STRANDS,
-    classifier_config,
-    encode_all,
-    targets_of,
-)
+from genomic_ulmfit.studies.rows import Part, Predict, train_row
+from genomic_ulmfit.training.by_labels import train_by_labels
+from genomic_ulmfit.training.classifier_setup import BOTH_STRANDS, classifier_config, targets_of
 from genomic_ulmfit.training.finetuning import PRETRAINED
 from genomic_ulmfit.training.recipes import Recipe
-
-WORDS = "words"
-"""The row of what `genomic_ulmfit.training.by_labels.train_without_encoder` makes."""
 
 PROTOCOLS: dict[str, Callable[..., pd.DataFrame]] = {"strict": split_strict, "seed": split_seed}
 
@@ -161,46 +154,21 @@ def run_cell(
     dict
         ``row``, ``curve``, and the test part's ``labels`` and ``probabilities``, JSON-able.
     """
-    train, valid, test = (table[table["split"] == s] for s in ("train", "valid", "test"))
-    start = time.perf_counter()
+    train, valid, test = (Part.of(table[table["split"] == s]) for s in ("train", "valid", "test"))
     curve: list[dict[str, Any]] = []
-    if cell.model in BASELINES:
-        baseline = BASELINES[cell.model](cell.seed)
-        baseline.fit(train["sequence"].tolist(), train["label"].tolist())
-        probabilities = baseline.predict_proba(test["sequence"].tolist())
-        labels = test["label"].to_numpy()
-    elif cell.model == WORDS:
-        bases = train_without_encoder(
-            encode_all(train), train["label"].to_numpy(), 2, seed=cell.seed, progress=progress
+
+    def network() -> Predict:
+        classifier, points = _train_network(
+            NETWORKS[cell.model], train, valid, encoder, cell.seed, preset, precision, progress
         )
-        probabilities = bases.predict_proba(encode_all(test))
-        labels = test["label"].to_numpy()
-    else:
-        language_model = None if encoder is None else load_language_model(encoder.folder)
-        codes = encode_all(train)
-        network = NETWORKS[cell.model]
-        config = classifier_config(
-            codes,
-            train["label"].to_numpy(),
-            preset_config(preset),
-            network.head,
-            readings=network.readings,
-        )
-        model, curve = train_by_labels(
-            codes,
-            targets_of(train["label"], config),
-            config,
-            network.recipe,
-            encoder=language_model,
-            valid=(encode_all(valid), targets_of(valid["label"], config)),
-            seed=cell.seed,
-            precision=precision,
-            progress=progress,
-        )
-        probabilities = predict_probabilities(model, encode_all(test), precision=precision)
-        labels = targets_of(test["label"], config)
+        curve.extend(points)
+        return lambda part: predict_probabilities(classifier, part.codes, precision=precision)
+
+    start = time.perf_counter()
+    predict = train_row(cell.model, train, network, seed=cell.seed, progress=progress)
+    probabilities = predict(test)
     seconds = time.perf_counter() - start
-    scores = evaluate_predictions(labels, probabilities, ("other", "promoter"))
+    scores = evaluate_predictions(test.labels, probabilities, ("other", "promoter"))
     return json_ready(
         {
             "row": {
@@ -212,7 +180,38 @@ def run_cell(
                 "seconds": round(seconds, 1),
             },
             "curve": curve,
-            "labels": np.asarray(labels).tolist(),
-            "probabilities": np.asarray(probabilities)[:, 1].round(6).tolist(),
+            "labels": test.labels.tolist(),
+            "probabilities": probabilities[:, 1].round(6).tolist(),
         }
+    )
+
+
+def _train_network(
+    network: Network,
+    train: Part,
+    valid: Part,
+    start: PretrainedEncoder | None,
+    seed: int,
+    preset: str,
+    precision: str,
+    progress: bool,
+) -> tuple[Classifier, list[dict[str, Any]]]:
+    encoder = None if start is None else load_language_model(start.folder)
+    config = classifier_config(
+        train.codes,
+        train.labels,
+        preset_config(preset),
+        network.head,
+        readings=network.readings,
+    )
+    return train_by_labels(
+        train.codes,
+        targets_of(train.labels, config),
+        config,
+        network.recipe,
+        encoder=encoder,
+        valid=(valid.codes, targets_of(valid.labels, config)),
+        seed=seed,
+        precision=precision,
+        progress=progress,
     )

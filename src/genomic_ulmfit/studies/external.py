@@ -6,7 +6,6 @@ interrupted benchmark goes on where it stopped, and one with another table adds 
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,18 +30,17 @@ from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.pretrained import PretrainedEncoder, read_encoder
 from genomic_ulmfit.models.store import load_language_model
 from genomic_ulmfit.reports.external import markdown_table
+from genomic_ulmfit.studies.kept import kept
+from genomic_ulmfit.studies.rows import BASES, Part, Predict, train_row
 from genomic_ulmfit.studies.settings import settle
-from genomic_ulmfit.training.by_labels import train_by_labels, train_without_encoder
-from genomic_ulmfit.training.classifier_setup import classifier_config, encode_all, targets_of
+from genomic_ulmfit.training.by_labels import train_by_labels
+from genomic_ulmfit.training.classifier_setup import classifier_config, targets_of
 
 METRICS = ("auroc", "mcc", "accuracy")
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 
 ENCODER = "encoder"
 """The row of the pretrained encoder."""
-
-BASES = "bases"
-"""The row of the same recipe without it."""
 
 Probabilities = npt.NDArray[np.float64]
 
@@ -300,60 +298,50 @@ class Bench:
         """
         path = self.out / "cells" / dataset.name / f"{model}.json"
         wanted = {one.name: one.sha256 for one in (dataset, *tested) if one.takes(dataset)}
-        if path.exists():
-            kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            if wanted.items() <= kept.get("datasets", {}).items():
-                return kept
-        say(f"{dataset.name}: {model}")
-        made = self._run(dataset, model)
-        write_json(path, made)
-        return made
+
+        def make() -> dict[str, Any]:
+            say(f"{dataset.name}: {model}")
+            return self._run(dataset, model)
+
+        return kept(
+            path, make, holds=lambda found: wanted.items() <= found.get("datasets", {}).items()
+        )
 
     def _run(self, dataset: Dataset, model: str) -> dict[str, Any]:
         start = time.perf_counter()
-        predict: Callable[[pd.DataFrame], Probabilities]
-        train = dataset.train
-        if model in BASELINES:
-            baseline = BASELINES[model](self.seed)
-            baseline.fit(train["sequence"].tolist(), train["label"].tolist())
-
-            def predict(table: pd.DataFrame) -> Probabilities:
-                return np.asarray(baseline.predict_proba(table["sequence"].tolist()), np.float64)
-        elif model == BASES:
-            classes = np.array(dataset.classes)
-            targets = np.searchsorted(classes, train["label"].to_numpy())
-            bases = train_without_encoder(
-                encode_all(train), targets, len(classes), seed=self.seed, progress=self.progress
-            )
-
-            def predict(table: pd.DataFrame) -> Probabilities:
-                return bases.predict_proba(encode_all(table))
-        else:
-            encoder = load_language_model(self.encoder.folder)
-            codes = encode_all(train)
-            config = classifier_config(codes, train["label"].to_numpy(), encoder.encoder.config)
-            classifier, _ = train_by_labels(
-                codes,
-                targets_of(train["label"], config),
-                config,
-                encoder=encoder,
-                seed=self.seed,
-                precision=self.precision,
-                progress=self.progress,
-            )
-
-            def predict(table: pd.DataFrame) -> Probabilities:
-                return predict_probabilities(
-                    classifier, encode_all(table), precision=self.precision
-                )
-
+        train = Part.of(dataset.train)
+        predict = train_row(
+            model,
+            train,
+            lambda: self._train_network(train),
+            seed=self.seed,
+            progress=self.progress,
+        )
         seconds = {"train": time.perf_counter() - start}
         start = time.perf_counter()
         tested = [other for other in self.datasets if other.takes(dataset)]
-        probabilities = {other.name: predict(other.test).round(6).tolist() for other in tested}
+        probabilities = {
+            # In doubles, for a rounded float of another kind is long again in JSON.
+            other.name: predict(Part.of(other.test)).astype(np.float64).round(6).tolist()
+            for other in tested
+        }
         seconds["predict"] = time.perf_counter() - start
         return {
             "seconds": {name: round(value, 1) for name, value in seconds.items()},
             "probabilities": probabilities,
             "datasets": {other.name: other.sha256 for other in tested},
         }
+
+    def _train_network(self, train: Part) -> Predict:
+        encoder = load_language_model(self.encoder.folder)
+        config = classifier_config(train.codes, train.labels, encoder.encoder.config)
+        classifier, _ = train_by_labels(
+            train.codes,
+            targets_of(train.labels, config),
+            config,
+            encoder=encoder,
+            seed=self.seed,
+            precision=self.precision,
+            progress=self.progress,
+        )
+        return lambda part: predict_probabilities(classifier, part.codes, precision=self.precision)

@@ -6,11 +6,11 @@ interrupted study goes on where it stopped, and one with more repeats adds to wh
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ import pandas as pd
 import genomic_ulmfit
 from genomic_ulmfit.data.readings import Readings
 from genomic_ulmfit.data.tables import read_labelled
-from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.evaluation.baselines import BASELINES
 from genomic_ulmfit.evaluation.metrics import (
@@ -30,7 +29,7 @@ from genomic_ulmfit.evaluation.metrics import (
     paired_difference,
     weighted_scores,
 )
-from genomic_ulmfit.files import file_sha256, require_writable, write_json
+from genomic_ulmfit.files import file_sha256, require_writable
 from genomic_ulmfit.models.classifier import ClassifierConfig
 from genomic_ulmfit.models.config import EncoderConfig
 from genomic_ulmfit.models.config import preset as preset_config
@@ -45,16 +44,12 @@ from genomic_ulmfit.reports.learning_curve import (
     write_learning_curve,
 )
 from genomic_ulmfit.reports.numbers import json_ready
-from genomic_ulmfit.studies.cells import WORDS
 from genomic_ulmfit.studies.encoders import SHIPPED
+from genomic_ulmfit.studies.kept import kept
+from genomic_ulmfit.studies.rows import WORDS, Part, Predict, train_row
 from genomic_ulmfit.studies.settings import settle
-from genomic_ulmfit.training.by_labels import train_by_labels, train_without_encoder
-from genomic_ulmfit.training.classifier_setup import (
-    BOTH_STRANDS,
-    classifier_config,
-    encode_all,
-    targets_of,
-)
+from genomic_ulmfit.training.by_labels import train_by_labels
+from genomic_ulmfit.training.classifier_setup import BOTH_STRANDS, classifier_config, targets_of
 from genomic_ulmfit.training.features import States, cached_states
 from genomic_ulmfit.training.probe_fit import head_probabilities
 from genomic_ulmfit.training.recipes import config_by_recipe, recipe_by_labels
@@ -164,13 +159,7 @@ def learning_curve(
     bench = _Bench(data, rows, architecture, out / "features", precision, progress)
     done: dict[Cell, dict[str, Any]] = {}
     for number, cell in enumerate(cells, start=1):
-        path = cell.path(out)
-        if path.exists():
-            done[cell] = json.loads(path.read_text(encoding="utf-8"))
-        else:
-            subset = draw_subset(data.train_targets, cell.size, (seed, cell.repeat))
-            done[cell] = bench.run(cell, subset, seed + cell.repeat)
-            write_json(path, done[cell])
+        done[cell] = kept(cell.path(out), partial(bench.run, cell, seed))
         say(f"{number}/{len(cells)}: {cell}: accuracy {done[cell]['accuracy']:.4f}")
 
     results: LearningCurve = {
@@ -281,10 +270,9 @@ class _Data:
     """Train and test rows of a table."""
 
     path: Path
-    train: pd.DataFrame
-    test: pd.DataFrame
-    train_codes: list[Codes]
-    test_codes: list[Codes]
+    train_table: pd.DataFrame
+    train: Part
+    test: Part
     classes: ClassifierConfig
 
     @classmethod
@@ -299,37 +287,38 @@ class _Data:
         )
         if test.empty:
             raise InputError(f"{path}: no row is marked test. Models are compared on such rows.")
-        codes = encode_all(train)
-        if len({*map(len, codes), *test["sequence"].str.len()}) > 1:
+        if len({*train["sequence"].str.len(), *test["sequence"].str.len()}) > 1:
             raise InputError(
                 f"{path}: the sequences are of several lengths; a learning curve needs one. Cut "
                 "them to windows."
             )
         # Any architecture will do here: classes and length are what is wanted.
-        config = classifier_config(codes, train["label"].to_numpy(), preset_config("tiny"))
-        return cls(path, train, test, codes, encode_all(test), config)
+        part = Part.of(train)
+        config = classifier_config(part.codes, part.labels, preset_config("tiny"))
+        return cls(path, train, part, Part.of(test), config)
 
     @property
     def train_targets(self) -> npt.NDArray[np.intp]:
-        return targets_of(self.train["label"], self.classes)
+        return targets_of(self.train.labels, self.classes)
 
     @property
     def test_targets(self) -> npt.NDArray[np.intp]:
-        return targets_of(self.test["label"], self.classes)
+        return targets_of(self.test.labels, self.classes)
 
     def config(self, architecture: EncoderConfig, readings: Readings) -> ClassifierConfig:
-        labels = self.train["label"].to_numpy()
-        return classifier_config(self.train_codes, labels, architecture, readings=readings)
+        train = self.train
+        return classifier_config(train.codes, train.labels, architecture, readings=readings)
 
     def facts(self) -> dict[str, Any]:
         """Say what the study ran on."""
-        framing = set(self.train["framing"]) if "framing" in self.train else set()
-        contigs = sorted(set(self.train["contig"])) if "contig" in self.train else []
+        train = self.train_table
+        framing = set(train["framing"]) if "framing" in train else set()
+        contigs = sorted(set(train["contig"])) if "contig" in train else []
         return {
             "file": self.path.name,
             "sha256": file_sha256(self.path),
-            "n_train": len(self.train),
-            "n_test": len(self.test),
+            "n_train": len(train),
+            "n_test": len(self.test.codes),
             "length": self.classes.length,
             "classes": list(self.classes.classes),
             "framing": framing.pop() if len(framing) == 1 else None,
@@ -351,27 +340,17 @@ class _Bench:
     def __post_init__(self) -> None:
         self.loaded: dict[str, tuple[LanguageModel, States, States]] = {}
 
-    def run(self, cell: Cell, subset: npt.NDArray[np.intp], seed: int) -> dict[str, Any]:
-        data = self.data
-        targets = data.train_targets[subset]
-        start = time.perf_counter()
-        if cell.model in BASELINES:
-            baseline = BASELINES[cell.model](seed)
-            sequences = data.train["sequence"].to_numpy()[subset].tolist()
-            baseline.fit(sequences, targets.tolist())
-            probabilities = baseline.predict_proba(data.test["sequence"].tolist())
-        elif cell.model == WORDS:
-            codes = [data.train_codes[i] for i in subset]
-            bases = train_without_encoder(
-                codes, targets, len(data.classes.classes), seed=seed, progress=self.progress
-            )
-            probabilities = bases.predict_proba(data.test_codes)
-        else:
-            encoder, of_train, of_test = self._encoder(cell.model)
-            start = time.perf_counter()  # Frozen features are made once for the whole study.
+    def run(self, cell: Cell, first_seed: int) -> dict[str, Any]:
+        """Train and test one cell; each repeat has a subset and a seed of its own."""
+        targets, test = self.data.train_targets, self.data.test
+        subset = draw_subset(targets, cell.size, (first_seed, cell.repeat))
+        seed = first_seed + cell.repeat
+        encoder, of_train, of_test = self._encoder(cell.model)
+
+        def network() -> Predict:
             model, _ = train_by_labels(
-                [data.train_codes[i] for i in subset],
-                targets,
+                train.codes,
+                targets[subset],
                 self._config(self.rows.get(cell.model)),
                 encoder=encoder,
                 states=None if of_train is None else of_train[subset],
@@ -379,17 +358,20 @@ class _Bench:
                 precision=self.precision,
                 progress=self.progress,
             )
-            if model.probe_head and model.config.head == "probe" and of_test is not None:
-                probabilities = head_probabilities(model.probe_head, data.test_codes, of_test)
-            else:
-                probabilities = predict_probabilities(
-                    model, data.test_codes, precision=self.precision
-                )
+            head = model.probe_head
+            if head and model.config.head == "probe" and of_test is not None:
+                # The test part's states are at hand, and it is all that is predicted.
+                return lambda part: head_probabilities(head, part.codes, of_test)
+            return lambda part: predict_probabilities(model, part.codes, precision=self.precision)
+
+        start = time.perf_counter()  # Frozen features are made once for the whole study.
+        train = self.data.train.take(subset)
+        predict = train_row(cell.model, train, network, seed=seed, progress=self.progress)
+        probabilities = predict(test).astype(np.float64)
         seconds = time.perf_counter() - start
-        probabilities = np.asarray(probabilities, dtype=np.float64)
-        once = np.ones((1, len(data.test)))
-        scores = weighted_scores(data.test_targets, probabilities, once)
-        right = probabilities.argmax(1) == data.test_targets
+        once = np.ones((1, len(test.codes)))
+        scores = weighted_scores(self.data.test_targets, probabilities, once)
+        right = probabilities.argmax(1) == self.data.test_targets
         return {
             "model": cell.model,
             "size": cell.size,
@@ -423,7 +405,7 @@ class _Bench:
                     readings=self._config(one).readings,
                     precision=self.precision,
                 )
-                for codes in (self.data.train_codes, self.data.test_codes)
+                for codes in (self.data.train.codes, self.data.test.codes)
             )
             self.loaded[row] = model, of_train, of_test
         return self.loaded[row]

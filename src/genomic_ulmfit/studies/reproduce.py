@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.evaluation.baselines import BASELINES
 from genomic_ulmfit.evaluation.metrics import paired_bootstrap_difference, paired_difference
-from genomic_ulmfit.files import file_sha256, require_writable, write_json
+from genomic_ulmfit.files import file_sha256, require_writable
 from genomic_ulmfit.models.config import preset as preset_config
 from genomic_ulmfit.models.pretrained import PretrainedEncoder
 from genomic_ulmfit.reports.numbers import duration, json_ready
@@ -34,7 +34,6 @@ from genomic_ulmfit.reports.reproduction.results import (
 from genomic_ulmfit.studies.cells import (
     NETWORKS,
     PROTOCOLS,
-    WORDS,
     Cell,
     Tables,
     run_cell,
@@ -47,6 +46,8 @@ from genomic_ulmfit.studies.encoders import (
     trained_encoder,
 )
 from genomic_ulmfit.studies.genome_source import GenomeSource
+from genomic_ulmfit.studies.kept import kept
+from genomic_ulmfit.studies.rows import WORDS
 from genomic_ulmfit.studies.settings import settle
 
 COMPARED = (
@@ -242,23 +243,22 @@ def _run_cells(
     progress: bool,
 ) -> dict[Cell, dict[str, Any]]:
     """Read the cells that are there and run the others, each of which is kept when it is done."""
+
+    def make(number: int, cell: Cell) -> dict[str, Any]:
+        say(f"{number}/{len(cells)}: {cell}")
+        network = NETWORKS.get(cell.model)
+        return run_cell(
+            cell,
+            tables.of(cell.protocol, cell.seed),
+            encoders[network.encoder] if network and network.encoder else None,
+            preset=preset,
+            precision=precision,
+            progress=progress,
+        )
+
     done: dict[Cell, dict[str, Any]] = {}
     for number, cell in enumerate(cells, start=1):
-        path = cell.path(out)
-        if path.exists():
-            done[cell] = json.loads(path.read_text(encoding="utf-8"))
-        else:
-            say(f"{number}/{len(cells)}: {cell}")
-            network = NETWORKS.get(cell.model)
-            done[cell] = run_cell(
-                cell,
-                tables.of(cell.protocol, cell.seed),
-                encoders[network.encoder] if network and network.encoder else None,
-                preset=preset,
-                precision=precision,
-                progress=progress,
-            )
-            write_json(path, done[cell])
+        done[cell] = kept(cell.path(out), partial(make, number, cell))
         told = f"accuracy {done[cell]['row']['accuracy']:.4f}"
         # Most of what is ahead may be there already, after an interruption.
         left = seconds_left(done, [one for one in cells[number:] if not one.path(out).exists()])

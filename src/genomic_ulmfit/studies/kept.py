@@ -1,0 +1,41 @@
+"""Results that are kept, one file each, so that an interrupted study goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from genomic_ulmfit.files import write_json
+
+
+def kept(
+    path: Path,
+    make: Callable[[], dict[str, Any]],
+    *,
+    holds: Callable[[dict[str, Any]], bool] = lambda found: True,
+) -> dict[str, Any]:
+    """Return the result that a file keeps, made and written if it is not there.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        JSON; its folder is made if missing.
+    make : callable
+        Returns the result, JSON-able. Called only if there is none.
+    holds : callable
+        Whether a result that was found still holds; one that does not is made again. Any does if
+        not given.
+
+    Returns
+    -------
+    dict
+    """
+    if path.exists():
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if holds(found):
+            return found
+    made = make()
+    write_json(path, made)
+    return made
