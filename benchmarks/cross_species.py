@@ -18,13 +18,16 @@ from rich.table import Table
 import species
 from ending import ended
 from genomic_ulmfit.evaluation.baselines import BASELINES
+from genomic_ulmfit.reports.names import WITHOUT_ENCODER_EXTERNAL
 from genomic_ulmfit.studies.cross_species import cross_species
-from genomic_ulmfit.studies.external import BASES, ENCODER
+from genomic_ulmfit.studies.external import ENCODER
 
 
 def main() -> int:
     parser = species.options(__doc__)
-    parser.add_argument("--model", choices=(ENCODER, BASES, *BASELINES), default=ENCODER)
+    parser.add_argument(
+        "--model", choices=(ENCODER, WITHOUT_ENCODER_EXTERNAL, *BASELINES), default=ENCODER
+    )
     given = parser.parse_args()
     return ended(lambda say: compare(given, say))
 

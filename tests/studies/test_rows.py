@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from genomic_ulmfit.evaluation.baselines import BASELINES
-from genomic_ulmfit.studies.rows import BASES, WORDS, Part, Predict, train_row
+from genomic_ulmfit.reports.names import WITHOUT_ENCODER, WITHOUT_ENCODER_EXTERNAL
+from genomic_ulmfit.studies.rows import Part, Predict, train_row
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def not_called() -> NoReturn:
     raise AssertionError("this row is no network")
 
 
-@pytest.mark.parametrize("model", [WORDS, BASES, *BASELINES])
+@pytest.mark.parametrize("model", [WITHOUT_ENCODER, WITHOUT_ENCODER_EXTERNAL, *BASELINES])
 def test_rows_that_every_study_has(model: str, part: Part) -> None:
     predict = train_row(model, part, not_called, seed=0, progress=False)
     probabilities = predict(part)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from genomic_ulmfit.reports.names import BASELINE_LABELS
+from genomic_ulmfit.reports.names import BASELINE_LABELS, WITHOUT_ENCODER_EXTERNAL
 from genomic_ulmfit.reports.numbers import interval, number
 
 HEADER = (
@@ -34,7 +34,7 @@ def markdown_table(results: Mapping[str, Any]) -> str:
     own = f"`{results['encoder']['name']}`, recipe by number of labels"
     names = {
         "encoder": f"**{own}**",
-        "bases": "the same recipe without an encoder",
+        WITHOUT_ENCODER_EXTERNAL: "the same recipe without an encoder",
         **BASELINE_LABELS,
     }
     lines = [_row(HEADER), _row(["---"] * len(HEADER))]

@@ -14,7 +14,12 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
 from genomic_ulmfit.files import write_json, write_text
-from genomic_ulmfit.reports.names import BASELINE_LABELS, WITHOUT_ENCODER_LABEL, Metric
+from genomic_ulmfit.reports.names import (
+    BASELINE_LABELS,
+    WITHOUT_ENCODER,
+    WITHOUT_ENCODER_LABEL,
+    Metric,
+)
 from genomic_ulmfit.reports.numbers import duration, interval, number
 from genomic_ulmfit.reports.picture import GREY, Picture, model_style, new_figure, styled
 
@@ -24,7 +29,7 @@ _LABELS = {
     "naive": "naive (no pretraining)",
     "e_coli": "E. coli genome pretraining",
     "ensemble": "genomic ensemble pretraining",
-    "words": WITHOUT_ENCODER_LABEL,
+    WITHOUT_ENCODER: WITHOUT_ENCODER_LABEL,
     **BASELINE_LABELS,
 }
 _OWN_COLOURS = ("#0072B2", "#009E73", "#E69F00", "#8B6914")

@@ -22,4 +22,10 @@ BASELINE_LABELS = {
 }
 """Baseline -> what to call it in print."""
 
+WITHOUT_ENCODER = "words"
+"""Row of the recipe without an encoder, as files of results have called it from the first."""
+
+WITHOUT_ENCODER_EXTERNAL = "bases"
+"""The same row in the files of the external benchmark."""
+
 WITHOUT_ENCODER_LABEL = "the recipe without an encoder (bases alone)"

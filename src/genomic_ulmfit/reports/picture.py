@@ -18,6 +18,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from genomic_ulmfit.files import atomic_path
+from genomic_ulmfit.reports.names import WITHOUT_ENCODER
 
 _STYLE: Any = {
     "font.size": 9,
@@ -50,7 +51,7 @@ _MODEL_STYLES: dict[str, tuple[str, Any]] = {
     "e_coli_seed_head": (SKY, DASHED),
     "ensemble": (GREEN, SOLID),
     "ensemble_seed_head": (LIGHT_GREEN, DASHED),
-    "words": (GREY, DASHED),
+    WITHOUT_ENCODER: (GREY, DASHED),
     "onehot_lr": ("#000000", DOTTED),
     "kmer_lr": ("#808080", DOTTED),
     "cnn": (PURPLE, DASH_DOT),

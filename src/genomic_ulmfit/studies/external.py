@@ -30,8 +30,9 @@ from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.pretrained import PretrainedEncoder, read_encoder
 from genomic_ulmfit.models.store import load_language_model
 from genomic_ulmfit.reports.external import markdown_table
+from genomic_ulmfit.reports.names import WITHOUT_ENCODER_EXTERNAL
 from genomic_ulmfit.studies.kept import kept
-from genomic_ulmfit.studies.rows import BASES, Part, Predict, train_row
+from genomic_ulmfit.studies.rows import Part, Predict, train_row
 from genomic_ulmfit.studies.settings import settle
 from genomic_ulmfit.training.by_labels import train_by_labels
 from genomic_ulmfit.training.classifier_setup import classifier_config, targets_of
@@ -77,7 +78,7 @@ class Dataset:
         """The encoder's row, what is left of it without, and baselines that take such sequences."""
         if self.length is None:
             return [ENCODER, *(name for name in BASELINES if name not in ONE_LENGTH)]
-        return [ENCODER, BASES, *BASELINES]
+        return [ENCODER, WITHOUT_ENCODER_EXTERNAL, *BASELINES]
 
     @property
     def classes(self) -> list[Any]:
@@ -204,7 +205,7 @@ def external(
             say(f"{dataset.name}, {model}: AUROC {scores[model]['auroc']['value']:.4f}")
         baselines = [model for model in dataset.models if model in BASELINES]
         best = max(baselines, key=lambda model: scores[model]["auroc"]["value"])
-        others = [best, *(model for model in dataset.models if model == BASES)]
+        others = [best, *(model for model in dataset.models if model == WITHOUT_ENCODER_EXTERNAL)]
         datasets.append(
             {
                 "name": dataset.name,

@@ -43,10 +43,11 @@ from genomic_ulmfit.reports.learning_curve import (
     label,
     write_learning_curve,
 )
+from genomic_ulmfit.reports.names import WITHOUT_ENCODER
 from genomic_ulmfit.reports.numbers import json_ready
 from genomic_ulmfit.studies.encoders import SHIPPED
 from genomic_ulmfit.studies.kept import kept
-from genomic_ulmfit.studies.rows import WORDS, Part, Predict, train_row
+from genomic_ulmfit.studies.rows import Part, Predict, train_row
 from genomic_ulmfit.studies.settings import settle
 from genomic_ulmfit.training.by_labels import train_by_labels
 from genomic_ulmfit.training.classifier_setup import BOTH_STRANDS, classifier_config, targets_of
@@ -149,7 +150,7 @@ def learning_curve(
             "encoders": {row: encoder.sha256 for row, encoder in rows.items()},
         },
     )
-    models = (NAIVE, *rows, WORDS, *BASELINES)
+    models = (NAIVE, *rows, WITHOUT_ENCODER, *BASELINES)
     cells = [
         Cell(size, repeat, model)
         for size in chosen
@@ -226,7 +227,7 @@ def encoder_rows(encoders: Sequence[str | Path]) -> dict[str, PretrainedEncoder]
     for one in encoders:
         encoder = read_encoder(one)
         row = names.get(encoder.name, encoder.name)
-        if row in (*rows, NAIVE, WORDS, *BASELINES):
+        if row in (*rows, NAIVE, WITHOUT_ENCODER, *BASELINES):
             raise InputError(
                 f"--encoder {one}: there is a row called {row} already; rename the folder."
             )

@@ -22,6 +22,7 @@ from genomic_ulmfit.evaluation.metrics import paired_bootstrap_difference, paire
 from genomic_ulmfit.files import file_sha256, require_writable
 from genomic_ulmfit.models.config import preset as preset_config
 from genomic_ulmfit.models.pretrained import PretrainedEncoder
+from genomic_ulmfit.reports.names import WITHOUT_ENCODER
 from genomic_ulmfit.reports.numbers import duration, json_ready
 from genomic_ulmfit.reports.reproduction.report import write_report
 from genomic_ulmfit.reports.reproduction.results import (
@@ -47,19 +48,18 @@ from genomic_ulmfit.studies.encoders import (
 )
 from genomic_ulmfit.studies.genome_source import GenomeSource
 from genomic_ulmfit.studies.kept import kept
-from genomic_ulmfit.studies.rows import WORDS
 from genomic_ulmfit.studies.settings import settle
 
 COMPARED = (
     ("ensemble", "e_coli"),
     ("ensemble", "naive"),
-    ("ensemble", WORDS),
+    ("ensemble", WITHOUT_ENCODER),
     ("ensemble", "onehot_lr"),
     ("ensemble", "cnn"),
     ("ensemble", "ensemble_seed_head"),
     ("ensemble_seed_head", "e_coli_seed_head"),
     ("e_coli", "naive"),
-    ("e_coli", WORDS),
+    ("e_coli", WITHOUT_ENCODER),
     ("e_coli", "onehot_lr"),
     ("e_coli", "cnn"),
     ("e_coli", "e_coli_seed_head"),
@@ -79,7 +79,7 @@ HOW_MODELS_ARE_MADE = (
 )
 """Notes of every report."""
 
-QUICK_MODELS = (*BASELINES, WORDS, "naive", "e_coli", "ensemble")
+QUICK_MODELS = (*BASELINES, WITHOUT_ENCODER, "naive", "e_coli", "ensemble")
 
 
 def reproduce(
@@ -184,7 +184,7 @@ def reproduce(
     protocols = ["strict"] if quick else [protocol] if protocol in PROTOCOLS else list(PROTOCOLS)
     models = [
         model
-        for model in (*BASELINES, WORDS, *NETWORKS)
+        for model in (*BASELINES, WITHOUT_ENCODER, *NETWORKS)
         if (model not in NETWORKS or NETWORKS[model].encoder in (None, *encoders))
         and (model in QUICK_MODELS or not quick)
     ]

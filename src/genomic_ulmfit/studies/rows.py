@@ -16,14 +16,9 @@ import pandas as pd
 
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.evaluation.baselines import BASELINES
+from genomic_ulmfit.reports.names import WITHOUT_ENCODER, WITHOUT_ENCODER_EXTERNAL
 from genomic_ulmfit.training.by_labels import train_without_encoder
 from genomic_ulmfit.training.classifier_setup import encode_all
-
-WORDS = "words"
-"""The row of what `genomic_ulmfit.training.by_labels.train_without_encoder` makes."""
-
-BASES = "bases"
-"""The same row in the files of `external` and `cross_species`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +64,8 @@ def train_row(
     Parameters
     ----------
     model : str
-        Name of a baseline, `WORDS` or `BASES`, or whatever the study calls its networks.
+        Name of a baseline, `WITHOUT_ENCODER` or `WITHOUT_ENCODER_EXTERNAL`, or whatever the study
+        calls its networks.
     train : Part
         What to learn from.
     network : callable
@@ -94,10 +90,10 @@ def train_row(
         baseline = BASELINES[model](seed)
         baseline.fit(train.sequences, train.labels.tolist())
         return lambda part: baseline.predict_proba(part.sequences)
-    if model in (WORDS, BASES):
+    if model in (WITHOUT_ENCODER, WITHOUT_ENCODER_EXTERNAL):
         classes, targets = np.unique(train.labels, return_inverse=True)
-        bases = train_without_encoder(
+        classifier = train_without_encoder(
             train.codes, targets, len(classes), seed=seed, progress=progress
         )
-        return lambda part: bases.predict_proba(part.codes)
+        return lambda part: classifier.predict_proba(part.codes)
     return network()

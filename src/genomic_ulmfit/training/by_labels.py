@@ -118,7 +118,7 @@ def train_by_labels(
 
 
 @dataclass(frozen=True, eq=False)
-class BasesClassifier:
+class ClassifierWithoutEncoder:
     """What the recipe makes of bases alone: the control that tells what an encoder adds.
 
     Parameters
@@ -150,7 +150,7 @@ def train_without_encoder(
     *,
     seed: int = 0,
     progress: bool = False,
-) -> BasesClassifier:
+) -> ClassifierWithoutEncoder:
     """Train the parts of the recipe for this many labels that need no language model.
 
     Parameters
@@ -165,7 +165,7 @@ def train_without_encoder(
 
     Returns
     -------
-    BasesClassifier
+    ClassifierWithoutEncoder
     """
     recipe = recipe_by_labels(len(codes), pretrained=True, one_length=True)
     assert recipe.probe is not None
@@ -175,7 +175,7 @@ def train_without_encoder(
     motifs = None
     if recipe.motifs:
         motifs = _motifs(codes, targets, n_classes, frames=True, seed=seed, progress=progress)
-    return BasesClassifier(head, motifs)
+    return ClassifierWithoutEncoder(head, motifs)
 
 
 def _room_for_states(codes: Sequence[Codes], config: ClassifierConfig) -> bool:

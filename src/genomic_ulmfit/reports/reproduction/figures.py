@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from genomic_ulmfit.reports.names import WITHOUT_ENCODER
 from genomic_ulmfit.reports.numbers import number
 from genomic_ulmfit.reports.picture import DOTTED, GREY, Picture, model_style, new_figure, styled
 from genomic_ulmfit.reports.reproduction.frame import finish
@@ -108,7 +109,7 @@ def summary_bars(results: StudyResults) -> Picture:
                     lowest.append(_draw_accuracy(panel, place, summaries[model], results))
                 if model in published:
                     panel.plot(published[model], place, "D", mfc="white", mec=GREY, ms=5, zorder=2)
-            networks = [model for model in models if model not in ("words", *BASELINES)]
+            networks = [model for model in models if model not in (WITHOUT_ENCODER, *BASELINES)]
             if 0 < len(networks) < len(models) and models[: len(networks)] == networks:
                 panel.axhline(len(networks) - 0.5, color=GREY, lw=0.7, ls=DOTTED)
             n_test = min(summary["n_test"] for summary in summaries.values())

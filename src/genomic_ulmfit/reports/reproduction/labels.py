@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from genomic_ulmfit.reports.names import BASELINE_LABELS, WITHOUT_ENCODER_LABEL, Metric
+from genomic_ulmfit.reports.names import (
+    BASELINE_LABELS,
+    WITHOUT_ENCODER,
+    WITHOUT_ENCODER_LABEL,
+    Metric,
+)
 from genomic_ulmfit.reports.numbers import interval, number
 from genomic_ulmfit.reports.reproduction.results import (
     Comparison,
@@ -24,7 +29,7 @@ MODEL_ORDER = (
     "e_coli_seed_head",
     "ensemble",
     "ensemble_seed_head",
-    "words",
+    WITHOUT_ENCODER,
     "onehot_lr",
     "kmer_lr",
     "cnn",
@@ -145,7 +150,7 @@ def model_label(model: str, results: StudyResults) -> str:
         "e_coli_seed_head": f"{text_label('e_coli', results)} pretraining{head}",
         "ensemble": f"{text_label('ensemble', results)} pretraining",
         "ensemble_seed_head": f"{text_label('ensemble', results)} pretraining{head}",
-        "words": WITHOUT_ENCODER_LABEL,
+        WITHOUT_ENCODER: WITHOUT_ENCODER_LABEL,
         **BASELINE_LABELS,
     }.get(model, model)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from genomic_ulmfit.reports.names import WITHOUT_ENCODER
 from genomic_ulmfit.reports.numbers import interval, number
 from genomic_ulmfit.reports.reproduction.labels import (
     BASELINES,
@@ -94,7 +95,7 @@ def _margin_sentence(results: StudyResults, protocol: str, subject: str) -> str:
     for comparison in results["comparisons"]:
         if (
             comparison["a"] == subject
-            and comparison["b"] in ("naive", "e_coli", "words", *BASELINES)
+            and comparison["b"] in ("naive", "e_coli", WITHOUT_ENCODER, *BASELINES)
             and comparison["protocol"] == protocol
             and comparison["metric"] == "accuracy"
         ):
