@@ -67,7 +67,7 @@ RIGHT = "right"
 
 
 @dataclass(frozen=True)
-class Cell:
+class SubsetCell:
     """One model, trained on one subset."""
 
     size: str
@@ -152,13 +152,13 @@ def learning_curve(
     )
     models = (NAIVE, *rows, WITHOUT_ENCODER, *BASELINES)
     cells = [
-        Cell(size, repeat, model)
+        SubsetCell(size, repeat, model)
         for size in chosen
         for repeat in range(min(repeats, REPEATS_OF_ALL) if size == ALL else repeats)
         for model in models
     ]
     bench = _Bench(data, rows, architecture, out / "features", precision, progress)
-    done: dict[Cell, dict[str, Any]] = {}
+    done: dict[SubsetCell, dict[str, Any]] = {}
     for number, cell in enumerate(cells, start=1):
         done[cell] = kept(cell.path(out), partial(bench.run, cell, seed))
         say(f"{number}/{len(cells)}: {cell}: accuracy {done[cell]['accuracy']:.4f}")
@@ -274,7 +274,7 @@ class _Data:
     train_table: pd.DataFrame
     train: Part
     test: Part
-    classes: ClassifierConfig
+    config: ClassifierConfig
 
     @classmethod
     def of(cls, table: pd.DataFrame, path: Path) -> _Data:
@@ -300,13 +300,13 @@ class _Data:
 
     @property
     def train_targets(self) -> npt.NDArray[np.intp]:
-        return targets_of(self.train.labels, self.classes)
+        return targets_of(self.train.labels, self.config)
 
     @property
     def test_targets(self) -> npt.NDArray[np.intp]:
-        return targets_of(self.test.labels, self.classes)
+        return targets_of(self.test.labels, self.config)
 
-    def config(self, architecture: EncoderConfig, readings: Readings) -> ClassifierConfig:
+    def config_of(self, architecture: EncoderConfig, readings: Readings) -> ClassifierConfig:
         train = self.train
         return classifier_config(train.codes, train.labels, architecture, readings=readings)
 
@@ -320,8 +320,8 @@ class _Data:
             "sha256": file_sha256(self.path),
             "n_train": len(train),
             "n_test": len(self.test.codes),
-            "length": self.classes.length,
-            "classes": list(self.classes.classes),
+            "length": self.config.length,
+            "classes": list(self.config.classes),
             "framing": framing.pop() if len(framing) == 1 else None,
             "contigs": contigs[:5],
         }
@@ -341,7 +341,7 @@ class _Bench:
     def __post_init__(self) -> None:
         self.loaded: dict[str, tuple[LanguageModel, States, States]] = {}
 
-    def run(self, cell: Cell, first_seed: int) -> dict[str, Any]:
+    def run(self, cell: SubsetCell, first_seed: int) -> dict[str, Any]:
         """Train and test one cell; each repeat has a subset and a seed of its own."""
         targets, test = self.data.train_targets, self.data.test
         subset = draw_subset(targets, cell.size, (first_seed, cell.repeat))
@@ -386,10 +386,10 @@ class _Bench:
     def _config(self, encoder: PretrainedEncoder | None) -> ClassifierConfig:
         """Return the classifier; the naive one reads the strand given, as the seed's did."""
         if encoder is None:
-            return self.data.config(self.architecture, Readings())
+            return self.data.config_of(self.architecture, Readings())
         # Whatever the number of labels, a recipe with an encoder has a probe.
         recipe = recipe_by_labels(1, pretrained=True, one_length=True)
-        return config_by_recipe(self.data.config(encoder.architecture, BOTH_STRANDS), recipe)
+        return config_by_recipe(self.data.config_of(encoder.architecture, BOTH_STRANDS), recipe)
 
     def _encoder(self, row: str) -> tuple[LanguageModel | None, States | None, States | None]:
         if row not in self.rows:
@@ -428,7 +428,7 @@ def _difference(a: list[dict[str, Any]], b: list[dict[str, Any]]) -> dict[str, A
     }
 
 
-def _of(done: dict[Cell, dict[str, Any]], size: str, model: str) -> list[dict[str, Any]]:
+def _of(done: dict[SubsetCell, dict[str, Any]], size: str, model: str) -> list[dict[str, Any]]:
     return [one for cell, one in done.items() if (cell.size, cell.model) == (size, model)]
 
 
@@ -444,7 +444,7 @@ def _naive_architecture(preset: str | None, encoders: list[PretrainedEncoder]) -
 
 def _parse_sizes(sizes: str | None, data: _Data) -> list[str]:
     targets = data.train_targets
-    counts = np.bincount(targets, minlength=len(data.classes.classes))
+    counts = np.bincount(targets, minlength=len(data.config.classes))
     largest = int(counts.min()) * len(counts)
     least = 2 * len(counts)
     if sizes is None:
