@@ -257,3 +257,12 @@ def test_the_digest_tells_texts_and_cuts_apart(three: Corpus) -> None:
     assert build_corpus(genomes).sha256 != build_corpus(genomes[::-1]).sha256
     cut = three.without_windows(windows_table(("Shigella_boydii.0", 2_000, 2_100)))
     assert len({three.sha256, cut.sha256, build_corpus(genomes).sha256}) == 3
+
+
+def test_regions_of_genomes_that_are_not_trained_on_can_be_left_out(three: Corpus) -> None:
+    assert three.without_excluded_regions().held_out.tolist() == three.held_out.tolist()
+    rest = three.without_genomes([three.genomes[1].name])
+    assert set(rest.held_out["genome"]) == {0, 1, 2}
+    kept = rest.without_excluded_regions()
+    assert set(kept.held_out["genome"]) == {0, 2}
+    assert kept.train.tolist() == rest.train.tolist()

@@ -31,10 +31,10 @@ from genomic_ulmfit.training.checkpoints import CHECKPOINT, Checkpoints, precisi
 from genomic_ulmfit.training.journal import validation_steps
 from genomic_ulmfit.training.language_model_task import LanguageModelTask
 from genomic_ulmfit.training.logs import TableLogger
-from genomic_ulmfit.training.pretraining import LanguageModelReport, pretrain
+from genomic_ulmfit.training.pretraining import pretrain
 from genomic_ulmfit.training.pretraining_job import pretrain_genomes
 from genomic_ulmfit.training.pretraining_recipe import PretrainingRecipe
-from genomic_ulmfit.training.pretraining_result import read_pretraining_result
+from genomic_ulmfit.training.pretraining_result import LanguageModelReport, read_pretraining_result
 
 CONFIG = EncoderConfig(12, 16, 2, KmerTokenizer(3, 2))
 RECIPE = PretrainingRecipe(epochs=2, streams=8, bptt=20, learning_rate=2e-2, dropout=0.1)

@@ -198,6 +198,12 @@ class Corpus:
             )
         return replace(self, train=kept)
 
+    def without_excluded_regions(self) -> Corpus:
+        """Leave out the held-out regions of genomes that are not trained on."""
+        return replace(
+            self, held_out=self.held_out[~np.isin(self.held_out["genome"], self.excluded)]
+        )
+
     def without_windows(self, windows: pd.DataFrame) -> Corpus:
         """Cut windows out of the training text; neither strand of them is read any more.
 

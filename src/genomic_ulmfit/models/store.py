@@ -29,6 +29,8 @@ from genomic_ulmfit.models.language_model import LanguageModel
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "card.md"
+LANGUAGE_MODEL, CLASSIFIER = "language-model", "classifier"
+"""Kinds of model, as `config.json` names them."""
 SHIPPED = Path(__file__).parent / "pretrained"
 """Model folders that come with the package."""
 FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -53,12 +55,12 @@ def save_language_model(
         The same for programs; goes into `config.json`.
     """
     architecture = {"encoder": model.encoder.config.to_dict(), "decoder": model.decoder}
-    _save(model, folder, "language-model", architecture, card, training, "bf16")
+    _save(model, folder, LANGUAGE_MODEL, architecture, card, training, "bf16")
 
 
 def load_language_model(folder: str | Path) -> LanguageModel:
     """Read what `save_language_model` wrote, into float32."""
-    config, weights = _load(folder, "language-model")
+    config, weights = _load(folder, LANGUAGE_MODEL)
     with _checked(folder):
         architecture = config["architecture"]
         encoder = AWDLSTM(EncoderConfig.from_dict(architecture["encoder"]))
@@ -71,12 +73,12 @@ def save_classifier(
     model: Classifier, folder: str | Path, card: str, training: dict[str, Any]
 ) -> None:
     """Write a classifier, in float32; parameters as in `save_language_model`."""
-    _save(model, folder, "classifier", model.config.to_dict(), card, training, "fp32")
+    _save(model, folder, CLASSIFIER, model.config.to_dict(), card, training, "fp32")
 
 
 def load_classifier(folder: str | Path) -> Classifier:
     """Read what `save_classifier` wrote."""
-    config, weights = _load(folder, "classifier")
+    config, weights = _load(folder, CLASSIFIER)
     with _checked(folder):
         model = Classifier(ClassifierConfig.from_dict(config["architecture"]))
     _fill(model, weights, folder)
@@ -103,13 +105,24 @@ def require_no_model(folder: str | Path, option: str = "--out") -> None:
         raise InputError(f"{option}: {folder} holds a finished model already; name another folder.")
 
 
-def read_config(folder: str | Path) -> dict[str, Any]:
+def read_config(folder: str | Path, kind: str | None = None) -> dict[str, Any]:
     """Return `config.json` of a model folder, checked for kind and version.
+
+    Parameters
+    ----------
+    folder : path-like
+    kind : {"language-model", "classifier"}, optional
+        What has to be in it; either if not given.
+
+    Returns
+    -------
+    dict
 
     Raises
     ------
     InputError
-        If the folder or file is missing, is not JSON, or was written by a newer program.
+        If the folder or file is missing, is not JSON, was written by a newer program, or is of a
+        model of another kind.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -146,6 +159,8 @@ def read_config(folder: str | Path) -> dict[str, Any]:
             f"{folder / CONFIG}: weights in the format {config['weights']!r}, but this program "
             f"reads {' and '.join(FORMATS)}. Update genomic-ulmfit."
         )
+    if kind is not None and config["kind"] != kind:
+        raise InputError(f"{folder}: holds a {config['kind']}, but a {kind} is needed here.")
     return dict(config)
 
 
@@ -185,9 +200,7 @@ def _save(
 
 
 def _load(folder: str | Path, kind: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    config = read_config(folder)
-    if config["kind"] != kind:
-        raise InputError(f"{folder}: holds a {config['kind']}, but a {kind} is needed here.")
+    config = read_config(folder, kind)
     path = Path(folder) / WEIGHTS
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != config["sha256"]:

@@ -13,10 +13,12 @@ from genomic_ulmfit.models.pretrained import (
     pretrained_encoders,
     read_encoder,
 )
+from genomic_ulmfit.models.store import CONFIG
 from genomic_ulmfit.reports.reproduction.results import LanguageModelFacts
 from genomic_ulmfit.studies.genome_source import GenomeSource
-from genomic_ulmfit.training.pretraining import CHECKPOINT
-from genomic_ulmfit.training.pretraining_job import INFORMED_RANDOM, pretrain_genomes
+from genomic_ulmfit.training.checkpoints import CHECKPOINT
+from genomic_ulmfit.training.held_out import INFORMED_RANDOM
+from genomic_ulmfit.training.pretraining_job import pretrain_genomes
 
 SHIPPED = {"e_coli": "e-coli", "ensemble": "bacteria"}
 """By row of the seed's table."""
@@ -92,7 +94,7 @@ def trained_encoder(
     progress: bool,
 ) -> PretrainedEncoder:
     """Return the language model of the study's genome in `folder`, trained if need be."""
-    if not (folder / "config.json").exists():
+    if not (folder / CONFIG).exists():
         say("language model of the genome")
         pretrain_genomes(
             [source.path],

@@ -21,6 +21,9 @@ from genomic_ulmfit.training.bars import bar
 
 States = npt.NDArray[np.float16]
 
+BATCH = 256
+"""Sequences that are read at a time."""
+
 
 def frozen_states(
     encoder: AWDLSTM,
@@ -29,7 +32,6 @@ def frozen_states(
     context: int = 0,
     readings: Readings = READ_ONCE,
     precision: str | None = None,
-    batch_size: int = 256,
     progress: bool = False,
 ) -> States:
     """Return the last layer's hidden states for sequences of one length.
@@ -45,8 +47,6 @@ def frozen_states(
         In which ways to read the sequences.
     precision : {"bf16", "fp32"}, optional
         Probed if not given.
-    batch_size : int
-        Sequences at a time.
     progress : bool
         Whether to draw a bar on standard error.
 
@@ -66,9 +66,9 @@ def frozen_states(
     encoder.eval()
     with torch.no_grad(), autocast(precision or best_precision()):
         for batch in bar(
-            sequences.in_order_of_length(batch_size),
+            sequences.in_order_of_length(BATCH),
             "Hidden states",
-            -(-len(codes) // batch_size),
+            -(-len(codes) // BATCH),
             progress,
         ):
             hidden, _, _ = encoder(batch.tokens.to(device))

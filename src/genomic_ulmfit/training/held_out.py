@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from genomic_ulmfit.data.corpus import Corpus
 from genomic_ulmfit.models.awd_lstm import State
 from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.models.precision import autocast
@@ -92,9 +89,3 @@ def figures(sums: Tensor, stride: int) -> dict[str, float]:
         "bits_per_base": loss / tokens / math.log(2) / stride,
         "tokens": int(tokens),
     }
-
-
-def regions_of(corpus: Corpus, *, excluded: bool) -> Corpus:
-    """Keep only the held-out regions of genomes that were, or were not, left out of training."""
-    of_excluded = np.isin(corpus.held_out["genome"], corpus.excluded)
-    return replace(corpus, held_out=corpus.held_out[of_excluded == excluded])

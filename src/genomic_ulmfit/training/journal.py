@@ -12,7 +12,7 @@ from torch import Tensor
 
 from genomic_ulmfit.data.corpus import Corpus
 from genomic_ulmfit.data.streams import HeldOutWindows
-from genomic_ulmfit.training.held_out import held_out_sums, regions_of
+from genomic_ulmfit.training.held_out import held_out_sums
 from genomic_ulmfit.training.language_model_task import LanguageModelTask
 
 LOG_EVERY = 10
@@ -51,7 +51,7 @@ class Journal(Callback):
         """Choose the held-out text to look at."""
         assert isinstance(task, LanguageModelTask)
         self.windows = HeldOutWindows(
-            regions_of(self.corpus, excluded=False),
+            self.corpus.without_excluded_regions(),
             task.model.encoder.config.tokenizer,
             max_bases=VALIDATION_BASES,
             rank=trainer.global_rank,

@@ -5,9 +5,8 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import lightning as L
 import torch
@@ -21,65 +20,22 @@ from genomic_ulmfit.models.config import LANGUAGE_MODEL_DROPOUTS, EncoderConfig
 from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.models.memory import keep_freed_memory
 from genomic_ulmfit.models.precision import best_precision
-from genomic_ulmfit.training.checkpoints import CHECKPOINT as CHECKPOINT
 from genomic_ulmfit.training.checkpoints import (
+    CHECKPOINT,
     AtomicCheckpointIO,
     Checkpoints,
     checkpoint_to_resume,
 )
-from genomic_ulmfit.training.held_out import figures, held_out_sums, regions_of
+from genomic_ulmfit.training.held_out import figures, held_out_sums
 from genomic_ulmfit.training.journal import Journal, summed_over_processes, validation_steps
 from genomic_ulmfit.training.language_model_task import LanguageModelTask, StepsOfRun
 from genomic_ulmfit.training.lightning_setup import Progress, fit, make_trainer
 from genomic_ulmfit.training.logs import make_loggers
 from genomic_ulmfit.training.pretraining_recipe import PretrainingRecipe
+from genomic_ulmfit.training.pretraining_result import LanguageModelReport
 from genomic_ulmfit.training.ranks import environment, processes
 
 LOGS = "logs"
-
-
-@dataclass(frozen=True)
-class LanguageModelReport:
-    """What a language model achieves on held-out text, both strands.
-
-    Parameters
-    ----------
-    loss : float
-        Cross-entropy in nats per token.
-    accuracy : float
-        Share of tokens whose new bases are predicted exactly.
-    perplexity : float
-        exp(loss).
-    bits_per_base : float
-        loss / ln 2 / stride; 2 is informed random: every base equally likely.
-    tokens : int
-        Tokens trained on.
-    seconds : float
-        Training time, validation included.
-    curve : list of dict
-        ``tokens``, ``train_loss``, ``valid_loss`` after every epoch, and more often in long
-        ones. The training loss is a running mean, with dropout; the validation loss is of a
-        sample of the held-out regions.
-    genomes : dict of str to dict
-        By name, for each genome that was trained on: `figures` of its held-out regions.
-    excluded : dict of str to dict
-        The same for each genome that was left out of training. The figures above are without
-        them.
-    """
-
-    loss: float
-    accuracy: float
-    perplexity: float
-    bits_per_base: float
-    tokens: int
-    seconds: float
-    curve: list[dict[str, float]] = field(default_factory=list)
-    genomes: dict[str, dict[str, float]] = field(default_factory=dict)
-    excluded: dict[str, dict[str, float]] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-able form."""
-        return asdict(self)
 
 
 def pretrain(
@@ -139,7 +95,7 @@ def pretrain(
     folder = Path(folder)
     precision = precision or best_precision()
     devices, nodes = processes(devices, nodes)
-    if not len(regions_of(corpus, excluded=False).held_out):
+    if not len(corpus.without_excluded_regions().held_out):
         raise InputError(
             "corpus: the genomes that are trained on have no held-out regions; add one with "
             "several thousand unambiguous bases."

@@ -29,12 +29,14 @@ from genomic_ulmfit.models.store import (
     save_language_model,
 )
 from genomic_ulmfit.training.checkpoints import CHECKPOINT, precision_to_resume
-from genomic_ulmfit.training.held_out import INFORMED_RANDOM as INFORMED_RANDOM
-from genomic_ulmfit.training.held_out import regions_of
-from genomic_ulmfit.training.model_card import language_model_card
-from genomic_ulmfit.training.pretraining import LanguageModelReport, pretrain
+from genomic_ulmfit.training.language_model_card import language_model_card
+from genomic_ulmfit.training.pretraining import pretrain
 from genomic_ulmfit.training.pretraining_recipe import RECIPES
-from genomic_ulmfit.training.pretraining_result import PretrainingResult, with_text_keys
+from genomic_ulmfit.training.pretraining_result import (
+    LanguageModelReport,
+    PretrainingResult,
+    with_text_keys,
+)
 from genomic_ulmfit.training.ranks import is_first, processes
 
 MARKOV_ORDERS = (2, 5, 8, 11)
@@ -233,8 +235,8 @@ def _markov(
 ) -> tuple[dict[int, float], dict[str, dict[int, float]]]:
     """Score Markov models on the regions that the language model was scored on."""
     model = MarkovModel(max(MARKOV_ORDERS)).fit(corpus.training_text())
-    read = regions_of(corpus, excluded=False)
-    bits = model.bits_per_base_by_order(read.held_out_text(), MARKOV_ORDERS)
+    read = corpus.without_excluded_regions().held_out_text()
+    bits = model.bits_per_base_by_order(read, MARKOV_ORDERS)
     with_regions = np.intersect1d(corpus.excluded, corpus.held_out["genome"])
     # The report names them in the same order.
     excluded = {

@@ -2,12 +2,56 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from genomic_ulmfit.training.pretraining import LanguageModelReport
+from genomic_ulmfit.models.store import LANGUAGE_MODEL, read_config
+
+
+@dataclass(frozen=True)
+class LanguageModelReport:
+    """What a language model achieves on held-out text, both strands.
+
+    Parameters
+    ----------
+    loss : float
+        Cross-entropy in nats per token.
+    accuracy : float
+        Share of tokens whose new bases are predicted exactly.
+    perplexity : float
+        exp(loss).
+    bits_per_base : float
+        loss / ln 2 / stride; 2 is informed random: every base equally likely.
+    tokens : int
+        Tokens trained on.
+    seconds : float
+        Training time, validation included.
+    curve : list of dict
+        ``tokens``, ``train_loss``, ``valid_loss`` after every epoch, and more often in long
+        ones. The training loss is a running mean, with dropout; the validation loss is of a
+        sample of the held-out regions.
+    genomes : dict of str to dict
+        By name, for each genome that was trained on: of its held-out regions what
+        `genomic_ulmfit.training.held_out.figures` returns.
+    excluded : dict of str to dict
+        The same for each genome that was left out of training. The figures above are without
+        them.
+    """
+
+    loss: float
+    accuracy: float
+    perplexity: float
+    bits_per_base: float
+    tokens: int
+    seconds: float
+    curve: list[dict[str, float]] = field(default_factory=list)
+    genomes: dict[str, dict[str, float]] = field(default_factory=dict)
+    excluded: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-able form."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -38,8 +82,14 @@ class PretrainingResult:
 
 
 def read_pretraining_result(folder: str | Path) -> PretrainingResult:
-    """Return what was measured when the language model in `folder` was trained."""
-    training = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["training"]
+    """Return what was measured when the language model in `folder` was trained.
+
+    Raises
+    ------
+    InputError
+        If there is no language model in it.
+    """
+    training = read_config(folder, LANGUAGE_MODEL)["training"]
     return PretrainingResult(
         LanguageModelReport(**training["report"]),
         _with_whole_keys(training["markov_bits_per_base"]),

@@ -18,7 +18,7 @@ from safetensors import safe_open
 from genomic_ulmfit.dna.genome import Genome
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.config import EncoderConfig
-from genomic_ulmfit.models.store import CARD, CONFIG, SHIPPED, WEIGHTS, read_config
+from genomic_ulmfit.models.store import CARD, CONFIG, LANGUAGE_MODEL, SHIPPED, WEIGHTS, read_config
 
 DEFAULT = "bacteria"
 """The encoder that a classifier starts from where the user names none."""
@@ -186,11 +186,7 @@ def read_encoder(encoder: str | Path) -> PretrainedEncoder:
         If there is none, or it is no language model that `pretrain` wrote.
     """
     folder = encoder_folder(encoder)
-    config = read_config(folder)
-    if config["kind"] != "language-model":
-        raise InputError(
-            f"{folder}: holds a {config['kind']}, but a language-model is needed here."
-        )
+    config = read_config(folder, LANGUAGE_MODEL)
     try:
         training = config["training"]
         [genome["n_bases"] for genome in training["genomes"]]
