@@ -59,7 +59,22 @@ def save_language_model(
 
 
 def load_language_model(folder: str | Path) -> LanguageModel:
-    """Read what `save_language_model` wrote, into float32."""
+    """Read what `save_language_model` wrote, into float32.
+
+    Parameters
+    ----------
+    folder : path-like
+
+    Returns
+    -------
+    LanguageModel
+        In training mode.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no language model that this program reads, or a damaged one.
+    """
     config, weights = _load(folder, LANGUAGE_MODEL)
     with _checked(folder):
         architecture = config["architecture"]
@@ -77,7 +92,22 @@ def save_classifier(
 
 
 def load_classifier(folder: str | Path) -> Classifier:
-    """Read what `save_classifier` wrote."""
+    """Read what `save_classifier` wrote.
+
+    Parameters
+    ----------
+    folder : path-like
+
+    Returns
+    -------
+    Classifier
+        In evaluation mode.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no classifier that this program reads, or a damaged one.
+    """
     config, weights = _load(folder, CLASSIFIER)
     with _checked(folder):
         model = Classifier(ClassifierConfig.from_dict(config["architecture"]))

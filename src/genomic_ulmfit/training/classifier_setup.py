@@ -98,6 +98,11 @@ def classifier_config(
     Returns
     -------
     ClassifierConfig
+
+    Raises
+    ------
+    InputError
+        If there is no such head, or it needs sequences of one length and these have several.
     """
     lengths = {len(sequence) - 2 * context for sequence in codes}
     if head not in HEADS:
@@ -183,6 +188,15 @@ def recipe_for(encoder: LanguageModel | None, epochs: int | None = None) -> Fine
     encoder : LanguageModel or None
     epochs : int, optional
         Of the last stage, in which all layers are trained; the recipe's number if not given.
+
+    Returns
+    -------
+    FineTuningRecipe
+
+    Raises
+    ------
+    InputError
+        If there are to be fewer epochs than one.
     """
     recipe = NAIVE if encoder is None else PRETRAINED
     if epochs is None:

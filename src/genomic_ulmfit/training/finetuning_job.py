@@ -71,6 +71,12 @@ def train_classifier(
         words), ``curve`` (as `fine_tune` returns it; empty for a probe),
         ``valid_accuracy`` (None without validation rows) and ``notes`` (on the table, one sentence
         each).
+
+    Raises
+    ------
+    InputError
+        If `out` holds a finished model or cannot be written, an argument cannot be used or does
+        not go with another, or the table cannot be read or does not suit the model.
     """
     out = Path(out)
     require_no_model(out)
