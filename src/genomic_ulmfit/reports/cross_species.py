@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from genomic_ulmfit.reports.numbers import number
-from genomic_ulmfit.reports.picture import Picture, new_figure, styled
+from genomic_ulmfit.reports.picture import Picture, literal, new_figure, put_words, styled
 
 
 def draw_heat_map(results: dict[str, Any]) -> Picture:
@@ -39,7 +39,7 @@ def draw_heat_map(results: dict[str, Any]) -> Picture:
         )
         panel.imshow(values, cmap="viridis", vmin=0.5, vmax=1)
         panel.grid(visible=False)
-        lines = [textwrap.fill(name, 26) for name in names]
+        lines = [literal(textwrap.fill(name, 26)) for name in names]
         panel.set_xticks(range(len(names)), lines, rotation=90)
         panel.set_yticks(range(len(names)), lines)
         panel.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
@@ -48,8 +48,17 @@ def draw_heat_map(results: dict[str, Any]) -> Picture:
             # Viridis is dark below and light above.
             colour = "black" if value > 0.8 else "white"
             panel.text(column, row, number(value), ha="center", va="center", color=colour)
-        figure.text(0.01, 0.985, title, va="top", fontsize=12, fontweight="bold")
-        figure.text(0.01, 0.01, caption, va="bottom", fontsize=7, color="#444444", wrap=True)
+        put_words(
+            figure,
+            title,
+            caption,
+            left=0.01,
+            top=0.985,
+            bottom=0.01,
+            title_size=12,
+            fontsize=7,
+            wrap=True,
+        )
     rows = "; ".join(
         f"trained on {name}: {', '.join(number(value) for value in row)}"
         for name, row in zip(names, values, strict=True)

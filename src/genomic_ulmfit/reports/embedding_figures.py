@@ -28,7 +28,9 @@ from genomic_ulmfit.reports.picture import (
     SKY,
     VERMILION,
     Picture,
+    literal,
     new_figure,
+    put_words,
     styled,
 )
 
@@ -159,7 +161,7 @@ def draw_embeddings(
     if n_sequences is not None and n_sequences > len(points):
         drawn = f"{len(points):,} of {n_sequences:,} sequences, drawn at random"
     with styled():
-        figure, (panel,) = _figure(title, 1)
+        figure, (panel,) = _figure(1)
         numbers = None if labels is None else _numbers(labels)
         if numbers is not None:
             _scaled(figure, panel, points, numbers, "label")
@@ -172,7 +174,7 @@ def draw_embeddings(
             _scaled(figure, panel, points, 100 * gc, "GC content (%)")
             meaning = "colour: GC content"
         caption = f"{drawn}; {meaning}. Layout: {projection.method}; only nearness has a meaning."
-        _captioned(figure, caption)
+        _put_words(figure, title, caption)
     return Picture(
         "embeddings", title, caption, f"Scatter plot of sequence embeddings. {caption}", figure
     )
@@ -201,7 +203,7 @@ def draw_kmers(projection: Projection, kmers: Sequence[str], title: str, stride:
         "purines (A or G)": [sum(kmer.count(base) for base in "AG") for kmer in kmers],
     }
     with styled():
-        figure, panels = _figure(title, 2)
+        figure, panels = _figure(2)
         for panel, (name, counts) in zip(panels, contents.items(), strict=True):
             _scaled(
                 figure, panel, projection.points, np.array(counts, float), name, steps=len(kmers[0])
@@ -214,7 +216,7 @@ def draw_kmers(projection: Projection, kmers: Sequence[str], title: str, stride:
         )
         if stride <= _MARKED_STRIDE:
             caption += " Letters: median of the k-mers that end so."
-        _captioned(figure, caption)
+        _put_words(figure, title, caption)
     return Picture(
         "kmers",
         title,
@@ -248,7 +250,7 @@ def write_picture(picture: Picture, path: str | Path) -> None:
         temporary.write_bytes(content)
 
 
-def _figure(title: str, n_panels: int) -> tuple[Figure, list[Axes]]:
+def _figure(n_panels: int) -> tuple[Figure, list[Axes]]:
     figure = new_figure(6.2 if n_panels == 1 else 9.5, 5.2)
     figure.set_layout_engine("constrained", rect=(0, 0.1, 1, 0.82), wspace=0.06)
     panels = list(figure.subplots(1, n_panels, squeeze=False)[0])
@@ -257,20 +259,18 @@ def _figure(title: str, n_panels: int) -> tuple[Figure, list[Axes]]:
         panel.set_xticks([])
         panel.set_yticks([])
         panel.spines[:].set_visible(False)
-    lines = textwrap.wrap(title, 58 if n_panels == 1 else 95)
-    figure.text(0.015, 0.985, _literal("\n".join(lines)), va="top", fontsize=11, fontweight="bold")
     return figure, panels
 
 
-def _captioned(figure: Figure, caption: str) -> None:
-    lines = textwrap.wrap(caption, 105 if figure.get_figwidth() < 8 else 160)
-    figure.text(
-        0.015,
-        0.015,
-        _literal("\n".join(lines)),
-        va="bottom",
-        fontsize=7.5,
-        color="#444444",
+def _put_words(figure: Figure, title: str, caption: str) -> None:
+    title_width, caption_width = (58, 105) if figure.get_figwidth() < 8 else (95, 160)
+    put_words(
+        figure,
+        "\n".join(textwrap.wrap(title, title_width)),
+        "\n".join(textwrap.wrap(caption, caption_width)),
+        left=0.015,
+        top=0.985,
+        bottom=0.015,
     )
 
 
@@ -297,7 +297,7 @@ def _classes(panel: Axes, points: Points, labels: Sequence[str]) -> None:
                 rasterized=True,
             )
     handles = [
-        Line2D([], [], color=colour, marker=mark, ls="", ms=6, label=_literal(_short(label)))
+        Line2D([], [], color=colour, marker=mark, ls="", ms=6, label=literal(_short(label)))
         for label, (colour, mark) in styles.items()
     ]
     if len(counts) > len(shown):
@@ -384,8 +384,3 @@ def _mark_size(n: int) -> float:
 
 def _short(label: str) -> str:
     return label if len(label) <= 24 else f"{label[:21]}..."
-
-
-def _literal(text: str) -> str:
-    # matplotlib reads $...$ as mathematics, and a label may hold anything.
-    return text.replace("$", r"\$")

@@ -26,6 +26,7 @@ from genomic_ulmfit.reports.picture import (
     VERMILION,
     Picture,
     new_figure,
+    put_words,
     styled,
 )
 
@@ -173,22 +174,14 @@ def _draw(
                 panel.axvline(anchor - 0.5, color="black", lw=0.9, ls=(0, (4, 2)))
         panels[-1].set_xlim(-0.7, length - 0.3)
         _number(panels[-1], length, anchor)
-        figure.text(
-            0.1 / width,
-            1 - 0.1 / height,
-            title.replace("$", r"\$"),
-            va="top",
-            fontsize=11,
-            fontweight="bold",
-        )
-        figure.text(
-            0.1 / width,
-            0.05 / height,
-            "\n".join(foot_lines).replace("$", r"\$"),
-            va="bottom",
-            fontsize=7.5,
+        put_words(
+            figure,
+            title,
+            "\n".join(foot_lines),
+            left=0.1 / width,
+            top=1 - 0.1 / height,
+            bottom=0.05 / height,
             linespacing=1.25,
-            color="#444444",
         )
         figure.draw_without_rendering()
         figure.set_layout_engine("none")

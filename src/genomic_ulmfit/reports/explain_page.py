@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Sequence
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from genomic_ulmfit.inference.explanation import ExplainResult, Explanation
 from genomic_ulmfit.inference.profiles import from_site
 from genomic_ulmfit.inference.variants import EFFECT_COLUMNS, effect_row
+from genomic_ulmfit.reports.page import data_uri, environment
 from genomic_ulmfit.reports.picture import Picture
 
 MOST_VARIANTS = 200
@@ -34,14 +32,8 @@ def render_explanation(
     str
         HTML; everything that comes from files is escaped.
     """
-    environment = Environment(
-        loader=PackageLoader("genomic_ulmfit.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("explain.html.j2").render(
+    template = environment().get_template("explain.html.j2")
+    return template.render(
         summary=result.summary,
         pictures=[_embedded(one) for one in ([] if average is None else [average])],
         logos=[_embedded(one) for one in logos],
@@ -69,5 +61,5 @@ def _embedded(picture: Picture) -> dict[str, str]:
         "title": picture.title,
         "caption": picture.caption,
         "alt": picture.alt,
-        "uri": "data:image/png;base64," + base64.b64encode(picture.png).decode("ascii"),
+        "uri": data_uri(picture.png, "image/png"),
     }

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
@@ -21,7 +19,16 @@ from genomic_ulmfit.reports.names import (
     Metric,
 )
 from genomic_ulmfit.reports.numbers import duration, interval, number
-from genomic_ulmfit.reports.picture import GREY, Picture, model_style, new_figure, styled
+from genomic_ulmfit.reports.page import data_uri, environment
+from genomic_ulmfit.reports.picture import (
+    GREY,
+    Picture,
+    literal,
+    model_style,
+    new_figure,
+    put_words,
+    styled,
+)
 
 CURVE_METRICS: tuple[Metric, ...] = ("accuracy", "precision", "recall", "mcc", "auroc")
 
@@ -195,7 +202,7 @@ def draw_learning_curve(results: LearningCurve) -> Picture:
             panel.set_xlabel("labelled sequences")
             panel.set_ylabel(name)
         handles = [
-            Line2D([], [], color=colour, linestyle=line, label=label(model))
+            Line2D([], [], color=colour, linestyle=line, label=literal(label(model)))
             for model, (colour, line) in styles.items()
         ]
         if "all" in results["sizes"]:
@@ -210,7 +217,6 @@ def draw_learning_curve(results: LearningCurve) -> Picture:
         legend_rows = -(-len(handles) // LEGEND_COLUMNS)
         top = 0.9 - 0.027 * legend_rows
         figure.subplots_adjust(left=0.075, right=0.985, top=top, bottom=0.17, wspace=0.22)
-        figure.text(0.01, 0.985, results["title"], va="top", fontsize=12, fontweight="bold")
         figure.legend(
             handles=handles,
             loc="upper left",
@@ -218,7 +224,16 @@ def draw_learning_curve(results: LearningCurve) -> Picture:
             ncols=LEGEND_COLUMNS,
         )
         caption = _caption(results)
-        figure.text(0.01, 0.015, caption, va="bottom", fontsize=7.5, color="#444444", wrap=True)
+        put_words(
+            figure,
+            results["title"],
+            caption,
+            left=0.01,
+            top=0.985,
+            bottom=0.015,
+            title_size=12,
+            wrap=True,
+        )
     return Picture(
         name="learning_curve",
         title=results["title"],
@@ -276,19 +291,13 @@ def _draw_panel(
 
 def render_page(results: LearningCurve, picture: Picture) -> str:
     """Write the study as one HTML page that needs nothing else."""
-    environment = Environment(
-        loader=PackageLoader("genomic_ulmfit.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("learning_curve.html.j2").render(
+    template = environment().get_template("learning_curve.html.j2")
+    return template.render(
         results=results,
         caption=_caption(results),
         answer=_ends(results),
         picture=picture,
-        image="data:image/svg+xml;base64," + base64.b64encode(picture.svg).decode("ascii"),
+        image=data_uri(picture.svg, "image/svg+xml"),
         sizes=[_labels_in_words(results, size) for size in results["sizes"]],
         accuracy=table_rows(results, "accuracy"),
         mcc=table_rows(results, "mcc"),

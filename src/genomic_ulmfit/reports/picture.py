@@ -1,4 +1,4 @@
-"""What all pictures share: style, colours, and how they become files.
+"""What all pictures share: style, title and caption, and how they become files.
 
 Figures are made without pyplot and its global state. Colours are Okabe and Ito's set for
 colour-blind readers (jfly.uni-koeln.de/color, 2008); line styles and marks carry the same
@@ -57,8 +57,7 @@ _MODEL_STYLES: dict[str, tuple[str, Any]] = {
     "cnn": (PURPLE, DASH_DOT),
 }
 _UNKNOWN_STYLE = ("#8B6914", DASH_DOT)
-SIMULATED_COLOUR = "#B00020"
-"""Of the title of whatever is drawn of a made-up genome."""
+_SIMULATED_COLOUR = "#B00020"
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,9 +122,53 @@ def model_style(model: str) -> tuple[str, Any]:
     return _MODEL_STYLES.get(model, _UNKNOWN_STYLE)
 
 
+def put_words(
+    figure: Figure,
+    title: str,
+    caption: str,
+    *,
+    left: float,
+    top: float,
+    bottom: float,
+    title_size: float = 11,
+    simulated: bool = False,
+    **of_caption: Any,
+) -> None:
+    """Draw the title at a figure's head and the caption at its foot, every sign as it is.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Must have room for them.
+    title, caption : str
+        With their line breaks.
+    left, top, bottom : float
+        Where both begin, where the title has its upper and the caption its lower edge; as shares
+        of the figure's width and height.
+    title_size : float
+        In points.
+    simulated : bool
+        Whether it is about a made-up genome; the title then has a colour that warns. That its
+        words say so as well is for the caller to see to.
+    **of_caption
+        Properties of `matplotlib.text.Text` in which the caption differs from others.
+    """
+    figure.text(
+        left,
+        top,
+        literal(title),
+        va="top",
+        fontsize=title_size,
+        fontweight="bold",
+        color=_SIMULATED_COLOUR if simulated else "black",
+    )
+    foot = {"va": "bottom", "fontsize": 7.5, "color": "#444444", **of_caption}
+    figure.text(left, bottom, literal(caption), **foot)
+
+
 def literal(text: str) -> str:
     """Return text that is drawn as it is.
 
-    matplotlib reads $...$ as mathematics, and a genome's name may hold anything.
+    matplotlib reads $...$ as mathematics, and a name from a file may hold anything.
     """
     return text.replace("$", r"\$")

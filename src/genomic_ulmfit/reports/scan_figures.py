@@ -19,11 +19,18 @@ from genomic_ulmfit.inference.log_odds import probability
 from genomic_ulmfit.inference.regions import Region
 from genomic_ulmfit.inference.scan_job import ScanResult
 from genomic_ulmfit.inference.tracks import Spans
-from genomic_ulmfit.reports.picture import BLUE, GREY, VERMILION, new_figure, styled
+from genomic_ulmfit.reports.picture import (
+    BLUE,
+    GREY,
+    VERMILION,
+    literal,
+    new_figure,
+    put_words,
+    styled,
+)
 
 _COLOURS = {1: BLUE, -1: VERMILION}
 _WORDS = {1: "forward strand", -1: "reverse strand"}
-_SIMULATED_COLOUR = "#B00020"
 _BINS = 900
 
 
@@ -83,25 +90,17 @@ def draw_region(result: ScanResult) -> RegionPicture:
         scores, genes = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1), squeeze=True)
         _draw_scores(scores, region, least, result.settings.step)
         _draw_genes(genes, region)
-        genes.set_xlabel(f"position on {region.contig.name.replace('$', chr(92) + '$')}")
+        genes.set_xlabel(literal(f"position on {region.contig.name}"))
         genes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
         genes.set_xlim(region.start, region.end)
-        figure.text(
-            0.01,
-            0.985,
-            title.replace("$", r"\$"),
-            va="top",
-            fontsize=11,
-            fontweight="bold",
-            color=_SIMULATED_COLOUR if result.genome.simulated else "black",
-        )
-        figure.text(
-            0.01,
-            0.01,
-            "\n".join(textwrap.wrap(caption, 150)).replace("$", r"\$"),
-            va="bottom",
-            fontsize=7.5,
-            color="#444444",
+        put_words(
+            figure,
+            title,
+            "\n".join(textwrap.wrap(caption, 150)),
+            left=0.01,
+            top=0.985,
+            bottom=0.01,
+            simulated=result.genome.simulated,
         )
     return RegionPicture(figure, title, caption)
 
@@ -196,7 +195,7 @@ def _draw_gene(panel: Axes, region: Region, gene: Gene, start: int, end: int, he
         panel.text(
             (left + right) / 2,
             middle,
-            gene.name.replace("$", r"\$"),
+            literal(gene.name),
             ha="center",
             va="center",
             fontsize=6,

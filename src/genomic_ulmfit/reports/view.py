@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS
 from genomic_ulmfit.dna.genome import Contig, Gene
 from genomic_ulmfit.dna.packing import pack
 from genomic_ulmfit.inference.scan_files import CalledSite, ScanFiles
 from genomic_ulmfit.inference.tracks import Spans
+from genomic_ulmfit.reports.page import environment
 
 LIMIT = float(np.log(0.9999 / 0.0001))
 """Log-odds, either way, beyond which a track does not go: it has four decimals."""
@@ -229,16 +229,10 @@ def render_view(scan: ScanFiles, logos: Logos | None = None) -> str:
     }
     templates = files("genomic_ulmfit.reports") / "templates"
     script = "\n".join((templates / "view" / name).read_text("utf-8") for name in SCRIPTS)
-    environment = Environment(
-        loader=PackageLoader("genomic_ulmfit.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    templating = environment()
     # No spaces: they would be a tenth of the page.
-    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
-    return environment.get_template("view/page.html.j2").render(
+    templating.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    return templating.get_template("view/page.html.j2").render(
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
         style=(templates / "view" / "page.css").read_text("utf-8"),

@@ -224,11 +224,19 @@ def test_drawing_twice_gives_the_same_bytes(study):
     assert first.png == second.png
 
 
-@pytest.mark.parametrize("name", ["$x^{", r"\frac{", "<script>", "é" * 300])
+@pytest.mark.parametrize("name", ["$x^{", "$x^{$", r"\frac{", "<script>", "é" * 300])
 def test_any_genome_name_can_be_drawn(make_study, name):
     results, _ = make_study(seeds=(0,), name=name)
     picture = figures.language_model_curve(results)
     assert ElementTree.parse(io.BytesIO(picture.svg)) is not None
+
+
+def test_a_genome_s_name_is_no_mathematics_in_any_picture(make_study):
+    # Rows are named after it: in ticks, titles of panels and legends.
+    results, predictions = make_study(seeds=(0,), name="$x^{$")
+    for picture in figures.draw_all(results, predictions):
+        picture.figure.draw_without_rendering()
+        assert any(r"\$x^{\$" in text for text in _texts(picture))
 
 
 def test_a_model_nobody_knows_is_drawn(study):

@@ -12,7 +12,15 @@ from matplotlib.ticker import MaxNLocator
 
 from genomic_ulmfit.reports.names import WITHOUT_ENCODER
 from genomic_ulmfit.reports.numbers import number
-from genomic_ulmfit.reports.picture import DOTTED, GREY, Picture, model_style, new_figure, styled
+from genomic_ulmfit.reports.picture import (
+    DOTTED,
+    GREY,
+    Picture,
+    literal,
+    model_style,
+    new_figure,
+    styled,
+)
 from genomic_ulmfit.reports.reproduction.frame import finish
 from genomic_ulmfit.reports.reproduction.labels import (
     BASELINES,
@@ -118,7 +126,7 @@ def summary_bars(results: StudyResults) -> Picture:
             panel.grid(axis="y", visible=False)
             panel.spines["left"].set_visible(False)
             panel.tick_params(axis="y", length=0)
-        names_drawn = [textwrap.fill(model_label(model, results), 32) for model in models]
+        names_drawn = [literal(textwrap.fill(model_label(model, results), 32)) for model in models]
         panels[0].set_yticks(range(len(models)), names_drawn)
         panels[0].set_ylim(len(models) - 0.5, -0.5)
         panels[0].xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))

@@ -13,10 +13,9 @@ from genomic_ulmfit.reports.picture import (
     BLUE,
     GREEN,
     PURPLE,
-    SIMULATED_COLOUR,
     VERMILION,
     Picture,
-    literal,
+    put_words,
     styled,
 )
 from genomic_ulmfit.reports.reproduction.labels import marked
@@ -84,14 +83,16 @@ def finish(
         wspace=0.04,
         hspace=0.05,
     )
-    figure.text(
-        _MARGIN / width,
-        1 - _MARGIN / height,
-        literal("\n".join(title_lines)),
-        va="top",
-        fontsize=12,
-        fontweight="bold",
-        color=SIMULATED_COLOUR if about["simulated"] else "black",
+    put_words(
+        figure,
+        "\n".join(title_lines),
+        "\n".join(foot_lines),
+        left=_MARGIN / width,
+        top=1 - _MARGIN / height,
+        bottom=_MARGIN / 2 / height,
+        title_size=12,
+        simulated=about["simulated"],
+        linespacing=1.25,
     )
     with styled():
         figure.legend(
@@ -102,16 +103,6 @@ def finish(
             borderaxespad=0,
             ncols=columns,
         )
-    figure.text(
-        _MARGIN / width,
-        _MARGIN / 2 / height,
-        literal("\n".join(foot_lines)),
-        va="bottom",
-        fontsize=7.5,
-        linespacing=1.25,
-        color="#444444",
-    )
-    with styled():
         # Once here and not again for every file that is rendered.
         figure.draw_without_rendering()
         figure.set_layout_engine("none")

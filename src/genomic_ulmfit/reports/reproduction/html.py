@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
+from genomic_ulmfit.reports.page import data_uri, environment
 from genomic_ulmfit.reports.picture import Picture
 from genomic_ulmfit.reports.reproduction.labels import capitalised, marked, protocols
 from genomic_ulmfit.reports.reproduction.prose import (
@@ -44,17 +42,11 @@ def render_html(results: StudyResults, figures: Sequence[Picture]) -> str:
     str
         The page. Everything that comes from the results is escaped.
     """
-    environment = Environment(
-        loader=PackageLoader("genomic_ulmfit.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["capitalised"] = capitalised
+    templating = environment()
+    templating.filters["capitalised"] = capitalised
     by_name = {picture.name: _embedded(picture) for picture in figures}
     comparisons = [comparison_table(results, protocol) for protocol in protocols(results)]
-    return environment.get_template("report.html.j2").render(
+    return templating.get_template("report.html.j2").render(
         title=marked(results["genome"], results["title"]),
         simulated=simulated_sentence(results),
         question=QUESTION,
@@ -87,5 +79,5 @@ def _embedded(picture: Picture) -> dict[str, object]:
         "alt": picture.alt,
         "width": round(width),
         "height": round(height),
-        "uri": "data:image/svg+xml;base64," + base64.b64encode(picture.svg).decode("ascii"),
+        "uri": data_uri(picture.svg, "image/svg+xml"),
     }

@@ -17,7 +17,15 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from genomic_ulmfit.evaluation.metrics import N_BINS, mean_interval
 from genomic_ulmfit.reports.numbers import number
-from genomic_ulmfit.reports.picture import DOTTED, GREY, Picture, model_style, new_figure, styled
+from genomic_ulmfit.reports.picture import (
+    DOTTED,
+    GREY,
+    Picture,
+    literal,
+    model_style,
+    new_figure,
+    styled,
+)
 from genomic_ulmfit.reports.reproduction.frame import finish, protocol_styles
 from genomic_ulmfit.reports.reproduction.labels import (
     capitalised,
@@ -229,7 +237,7 @@ def calibration(results: StudyResults, predictions: Predictions) -> Picture:
                         clip_on=False,
                     )
             _make_square(panel)
-            panel.set_title(textwrap.fill(model_label(model, results), 23), loc="left")
+            panel.set_title(literal(textwrap.fill(model_label(model, results), 23)), loc="left")
         for panel in panels.flat[len(models) :]:
             panel.set_visible(False)
         for panel in panels[-1]:
@@ -291,7 +299,7 @@ def _model_handles(results: StudyResults, predictions: Predictions) -> list[Line
     handles = []
     for model in sorted({model for model, _ in predictions}, key=model_rank):
         colour, dashes = model_style(model)
-        label = model_label(model, results)
+        label = literal(model_label(model, results))
         handles.append(Line2D([], [], color=colour, ls=dashes, label=label))
     return handles
 

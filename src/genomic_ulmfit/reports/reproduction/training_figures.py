@@ -20,6 +20,7 @@ from genomic_ulmfit.reports.picture import (
     SKY,
     SOLID,
     Picture,
+    literal,
     new_figure,
     styled,
 )
@@ -72,7 +73,7 @@ def training_curves(results: StudyResults) -> Picture:
                     accuracies, curve, "valid_accuracy", color=colour, marker="o", ms=2.5, lw=1.1
                 )
             _mark_stages((losses, accuracies), own[0], numbers)
-            label = textwrap.fill(model_label(model, results), 22)
+            label = literal(textwrap.fill(model_label(model, results), 22))
             losses.set_title(label, loc="left", pad=14)
             accuracies.set_xlabel("epochs")
             accuracies.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))

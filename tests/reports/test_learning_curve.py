@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from matplotlib.text import Text
+
+from genomic_ulmfit.reports.learning_curve import (
+    CURVE_METRICS,
+    draw_learning_curve,
+    render_page,
+)
+
+NAME = "$x^{$|<b>"
+"""Of an encoder and a table: both come from files."""
+
+
+@pytest.fixture(scope="module")
+def results() -> Any:
+    models = ["naive", NAME]
+    estimate = {"mean": 0.8, "low": 0.7, "high": 0.9}
+    return {
+        "title": "How few labels are enough",
+        "command": "genomic-ulmfit learning-curve",
+        "version": "0.1.0",
+        "created": "2025-01-02T03:04:05+00:00",
+        "table": {
+            "file": NAME,
+            "sha256": "f" * 64,
+            "framing": "",
+            "contigs": ["x"],
+            "length": 150,
+            "n_test": 100,
+        },
+        "encoders": {NAME: {"name": NAME, "sha256": "e" * 64}},
+        "models": models,
+        "sizes": ["20", "all"],
+        "repeats": 3,
+        "seed": 0,
+        "precision": "fp32",
+        "seconds": 7.0,
+        "rows": [],
+        "summary": [
+            {
+                "model": model,
+                "size": size,
+                "n_labels": 20 if size == "20" else 400,
+                **dict.fromkeys(CURVE_METRICS, estimate),
+            }
+            for model in models
+            for size in ("20", "all")
+        ],
+        "differences": [
+            {
+                "a": NAME,
+                "b": "naive",
+                "size": size,
+                "difference": 0.02,
+                "low": -0.01,
+                "high": 0.05,
+                "over_sequences": {"low": 0.0, "high": 0.04},
+            }
+            for size in ("20", "all")
+        ],
+    }
+
+
+def test_names_of_files_are_drawn_as_they_are(results: Any) -> None:
+    picture = draw_learning_curve(results)
+    picture.figure.draw_without_rendering()
+    drawn = [text.get_text() for text in picture.figure.findobj(Text)]
+    literal = NAME.replace("$", r"\$")
+    assert f"{literal} encoder" in drawn
+    assert any(text.startswith(f"{literal}: 100 test sequences") for text in drawn)
+    assert picture.caption.startswith(NAME)
+    page = render_page(results, picture)
+    assert "<b>" not in page
+    assert "data:image/svg+xml;base64," in page
