@@ -8,7 +8,7 @@ brings.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +24,8 @@ from genomic_ulmfit.data.negatives import (
     shuffled_windows,
 )
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, decode
-from genomic_ulmfit.dna.bed import read_bed
-from genomic_ulmfit.dna.genome import Genome
+from genomic_ulmfit.dna.bed import BedLine, read_bed
+from genomic_ulmfit.dna.genome import Contig, Genome
 from genomic_ulmfit.errors import InputError
 
 PROMOTER = 1
@@ -219,73 +219,93 @@ def tss_table(
         genome.require_genes()
     length = _length(upstream, downstream)
     rng = np.random.default_rng(seed)
+    sites, notes = _windows_at_sites(genome, bed, upstream, length)
+    others: list[Window] = []
+    if sites:
+        others, negative_notes = _negatives(negatives, genome, sites, upstream, rng)
+        notes += negative_notes
+    for kind, windows in (("promoter", sites), (negatives, others)):
+        if not windows:
+            raise InputError(
+                f"{genome.name}, {bed}: no {kind} window can be cut. {' '.join(notes)}"
+            )
+    wanted = len(sites) * (PER_SITE if negatives == "background" else 1)
+    if len(others) < wanted:
+        notes.append(
+            f"Only {len(others):,} {negatives} windows can be cut for {len(sites):,} promoters."
+        )
+    return _table(sites, _thinned(others, wanted, rng), "tss", upstream, context, notes)
+
+
+def _windows_at_sites(
+    genome: Genome, bed: str | os.PathLike[str], upstream: int, length: int
+) -> tuple[list[Window], list[str]]:
+    """Cut a window at each site of a BED file; also say which sites gave none."""
     contigs = {contig.name: contig for contig in genome.contigs}
-    positives: dict[tuple[str, int, int], Window] = {}
+    found: dict[tuple[str, int, int], Window] = {}
     repeated = off_edge = ambiguous = 0
     for line in read_bed(bed).lines:
-        strand = line.fields[5] if len(line.fields) > 5 else "."
-        if line.contig not in contigs:
-            raise InputError(
-                f"{bed}, line {line.number}: contig {line.contig!r} is not in {genome.name}, which "
-                f"has {', '.join(list(contigs)[:5])}. Give the BED file of this genome."
-            )
-        if strand not in ("+", "-"):
-            raise InputError(
-                f"{bed}, line {line.number}: a TSS needs its strand, + or -, in column 6; found "
-                f"{strand!r}."
-            )
-        contig = contigs[line.contig]
-        if line.end == line.start or line.end > len(contig):
-            raise InputError(
-                f"{bed}, line {line.number}: {line.start}-{line.end} is no place on "
-                f"{contig.name}, which has {len(contig):,} bases."
-            )
-        start = line.start - upstream if strand == "+" else line.end - downstream
-        sign = 1 if strand == "+" else -1
-        codes = contig.window(start, start + length, sign)
-        if (contig.name, start, sign) in positives:
+        contig, strand = _checked_site(line, bed, genome, contigs)
+        start = line.start - upstream if strand > 0 else line.end + upstream - length
+        codes = contig.window(start, start + length, strand)
+        if (contig.name, start, strand) in found:
             repeated += 1
         elif codes is None:
             off_edge += 1
         elif (codes == AMBIGUOUS).any():
             ambiguous += 1
         else:
-            window = Window(f"tss_{line.number}", contig, start, sign, codes, "")
-            positives[contig.name, start, sign] = window
+            window = Window(f"tss_{line.number}", contig, start, strand, codes, "")
+            found[contig.name, start, strand] = window
     notes = []
     if repeated:
         notes.append(f"{repeated:,} TSS were listed before and count once.")
     if off_edge:
         notes.append(f"{off_edge:,} TSS gave no window: it would run off the end of its contig.")
-    notes += _ambiguous_note(ambiguous)
+    return list(found.values()), notes + _ambiguous_note(ambiguous)
 
-    sites = list(positives.values())
-    wanted = len(sites)
-    if not sites:
-        others = []
-    elif negatives == "background":
-        others = background_windows(genome, sites, upstream, rng)
-        wanted *= PER_SITE
-    elif negatives == "cds":
-        others, negative_notes = coding_windows(genome, length, rng, avoid=sites)
-        notes += negative_notes
-    elif negatives == "intergenic":
-        others = intergenic_windows(genome, length, sites, rng)
-    else:
-        others = shuffled_windows(sites, rng)
-    for kind, windows in (("promoter", sites), (negatives, others)):
-        if not windows:
-            raise InputError(
-                f"{genome.name}, {bed}: no {kind} window can be cut. {' '.join(notes)}"
-            )
-    if len(others) > wanted:
-        kept = np.sort(rng.permutation(len(others))[:wanted])
-        others = [others[i] for i in kept]
-    elif len(others) < wanted:
-        notes.append(
-            f"Only {len(others):,} {negatives} windows can be cut for {len(sites):,} promoters."
+
+def _checked_site(
+    line: BedLine, bed: str | os.PathLike[str], genome: Genome, contigs: Mapping[str, Contig]
+) -> tuple[Contig, int]:
+    """Return the contig of a site, and its strand as +1 or -1."""
+    place = f"{bed}, line {line.number}"
+    strand = line.fields[5] if len(line.fields) > 5 else "."
+    if line.contig not in contigs:
+        raise InputError(
+            f"{place}: contig {line.contig!r} is not in {genome.name}, which has "
+            f"{', '.join(list(contigs)[:5])}. Give the BED file of this genome."
         )
-    return _table(sites, others, "tss", upstream, context, notes)
+    if strand not in ("+", "-"):
+        raise InputError(f"{place}: a TSS needs its strand, + or -, in column 6; found {strand!r}.")
+    contig = contigs[line.contig]
+    if line.end == line.start or line.end > len(contig):
+        raise InputError(
+            f"{place}: {line.start}-{line.end} is no place on {contig.name}, which has "
+            f"{len(contig):,} bases."
+        )
+    return contig, 1 if strand == "+" else -1
+
+
+def _negatives(
+    kind: str, genome: Genome, sites: Sequence[Window], anchor: int, rng: np.random.Generator
+) -> tuple[list[Window], list[str]]:
+    """Cut windows of one kind that are none of the sites; also say what gave none."""
+    length = len(sites[0].codes)
+    if kind == "cds":
+        return coding_windows(genome, length, rng, avoid=sites)
+    if kind == "intergenic":
+        return intergenic_windows(genome, length, sites, rng), []
+    if kind == "shuffled":
+        return shuffled_windows(sites, rng), []
+    return background_windows(genome, sites, anchor, rng), []
+
+
+def _thinned(windows: list[Window], most: int, rng: np.random.Generator) -> list[Window]:
+    """Return `most` of the windows, drawn at random, in their order."""
+    if len(windows) <= most:
+        return windows
+    return [windows[i] for i in np.sort(rng.permutation(len(windows))[:most])]
 
 
 def _length(upstream: int, downstream: int) -> int:
