@@ -8,6 +8,7 @@ from matplotlib.text import Text
 from genomic_ulmfit.reports.learning_curve import (
     CURVE_METRICS,
     draw_learning_curve,
+    markdown_table,
     render_page,
 )
 
@@ -76,3 +77,14 @@ def test_names_of_files_are_drawn_as_they_are(results: Any) -> None:
     page = render_page(results, picture)
     assert "<b>" not in page
     assert "data:image/svg+xml;base64," in page
+
+
+def test_names_of_files_do_not_end_a_cell(results: Any) -> None:
+    lines = markdown_table(results).splitlines()
+    named = [line for line in lines if line.startswith("| $x^")]
+    assert len(named) == 3
+    for line in named:
+        assert line.startswith(r"| $x^{$\|<b> encoder |")
+        # The bars at both ends, and one before each cell but the first.
+        cells = 4 if line == named[-1] else 3
+        assert line.replace(r"\|", "").count("|") == cells + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from genomic_ulmfit.reports.markdown import markdown_row
 from genomic_ulmfit.reports.names import BASELINE_LABELS, WITHOUT_ENCODER_EXTERNAL
 from genomic_ulmfit.reports.numbers import interval, number
 
@@ -37,7 +38,7 @@ def markdown_table(results: Mapping[str, Any]) -> str:
         WITHOUT_ENCODER_EXTERNAL: "the same recipe without an encoder",
         **BASELINE_LABELS,
     }
-    lines = [_row(HEADER), _row(["---"] * len(HEADER))]
+    lines = [markdown_row(HEADER), markdown_row(["---"] * len(HEADER))]
     for dataset in results["datasets"]:
         unshared = dataset["n_test"] - dataset["test_sharing_15mer_with_train"]
         first = (
@@ -55,14 +56,14 @@ def markdown_table(results: Mapping[str, Any]) -> str:
                 _estimate(scores["accuracy"]),
                 f"{sum(scores['seconds'].values()):.0f}",
             ]
-            lines.append(_row(cells))
+            lines.append(markdown_row(cells))
             first = ""
         for other, gains in dataset["gains"].items():
             auroc, mcc, accuracy = (
                 _estimate(gains[metric], sign=True) for metric in ("auroc", "mcc", "accuracy")
             )
             over = f"*gain over {names[other]}*"
-            lines.append(_row(["", over, auroc, "", mcc, accuracy, ""]))
+            lines.append(markdown_row(["", over, auroc, "", mcc, accuracy, ""]))
     return "\n".join(lines) + "\n"
 
 
@@ -71,7 +72,3 @@ def _estimate(one: Mapping[str, float | None], *, sign: bool = False) -> str:
     if value is None:
         return "–"
     return f"{number(value, sign=sign)} {interval(one['low'], one['high'], sign=sign)}".rstrip()
-
-
-def _row(cells: Any) -> str:
-    return "| " + " | ".join(cells) + " |"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -12,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
 from genomic_ulmfit.files import write_json, write_text
+from genomic_ulmfit.reports.markdown import markdown_row
 from genomic_ulmfit.reports.names import (
     BASELINE_LABELS,
     WITHOUT_ENCODER,
@@ -157,13 +157,13 @@ def markdown_table(results: LearningCurve) -> str:
     parts = [f"# {results['title']}", "", _caption(results)]
     for metric, name in (("accuracy", "Accuracy"), ("mcc", "MCC")):
         header = ["model", *(_labels_in_words(results, size) for size in results["sizes"])]
-        parts += ["", f"## {name}", "", _markdown_row(header)]
-        parts.append(_markdown_row(["---"] * len(header)))
-        parts += [_markdown_row(row) for row in table_rows(results, metric)]  # type: ignore[arg-type]
+        parts += ["", f"## {name}", "", markdown_row(header)]
+        parts.append(markdown_row(["---"] * len(header)))
+        parts += map(markdown_row, table_rows(results, metric))  # type: ignore[arg-type]
     parts += ["", f"## What encoders gain: {_gain(results)}", ""]
     header = ["encoder", "against", *results["sizes"]]
-    parts += [_markdown_row(header), _markdown_row(["---"] * len(header))]
-    parts += [_markdown_row(row) for row in difference_rows(results)]
+    parts += [markdown_row(header), markdown_row(["---"] * len(header))]
+    parts += map(markdown_row, difference_rows(results))
     parts += ["", f"By `{results['command']}`.", ""]
     return "\n".join(parts)
 
@@ -341,7 +341,3 @@ def _ends(results: LearningCurve) -> str:
 def _labels_in_words(results: LearningCurve, size: str) -> str:
     n = next(one["n_labels"] for one in results["summary"] if one["size"] == size)
     return f"all {n:,} labels" if size == "all" else f"{n:,} labels"
-
-
-def _markdown_row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

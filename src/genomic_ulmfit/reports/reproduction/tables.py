@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from genomic_ulmfit.reports.markdown import markdown_row, plain
 from genomic_ulmfit.reports.names import METRICS, Metric
 from genomic_ulmfit.reports.numbers import duration, interval, number
 from genomic_ulmfit.reports.reproduction.labels import (
@@ -378,41 +379,34 @@ def markdown_table(results: StudyResults) -> str:
         simulated genome the title and every table's caption say so.
     """
     parts = [
-        f"# {_plain(marked(results['genome'], results['title']))}",
-        _plain(genome_sentence(results)),
+        f"# {plain(marked(results['genome'], results['title']))}",
+        plain(genome_sentence(results)),
     ]
     for table in all_tables(results):
-        parts += [f"**{_plain(capitalised(table.caption))}**", _markdown(table)]
+        parts += [f"**{plain(capitalised(table.caption))}**", _markdown(table)]
         if table.note:
-            parts.append(_plain(table.note))
+            parts.append(plain(table.note))
     leakage = leakage_sentences(results)
     if leakage:
-        parts += ["**Leakage**", "\n".join(f"- {_plain(sentence)}" for sentence in leakage)]
+        parts += ["**Leakage**", "\n".join(f"- {plain(sentence)}" for sentence in leakage)]
     notes = [*language_model_sentences(results), *results["notes"]]
     if notes:
-        parts += ["**Notes**", "\n".join(f"- {_plain(note)}" for note in notes)]
+        parts += ["**Notes**", "\n".join(f"- {plain(note)}" for note in notes)]
     parts += [
         "**To make this again**",
         f"```\n{results['command']}\n```",
-        _plain(machine_sentence(results)),
+        plain(machine_sentence(results)),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def _plain(text: str) -> str:
-    # A genome's name comes from a file somebody else wrote and must not become markup.
-    for character in "\\|<`*":
-        text = text.replace(character, f"\\{character}")
-    return " ".join(text.split())
 
 
 def _markdown(table: Table) -> str:
     rule = ["---" if column < table.n_text else "---:" for column in range(len(table.header))]
     lines = [list(table.header), rule]
     for row in table.rows:
-        cells = [_plain(f"{cell.text} {cell.detail}".rstrip()) for cell in row.cells]
+        cells = [plain(f"{cell.text} {cell.detail}".rstrip()) for cell in row.cells]
         lines.append([f"*{cells[0]}*", *cells[1:]] if row.published else cells)
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return "\n".join(map(markdown_row, lines))
 
 
 def print_results(results: StudyResults, console: Console) -> None:
