@@ -88,7 +88,7 @@ def test_string_labels_come_back(fitted: SequenceClassifier) -> None:
     assert fitted.predict([]).shape == (0,)
 
 
-@pytest.mark.parametrize("classes", [[7, 11, 9], [True, False], [0.5, 1.5]])
+@pytest.mark.parametrize("classes", [[7, 11, 9], [True, False], [0.0, 1.0]])
 def test_labels_of_other_types_come_back(classes: list[Any]) -> None:
     sequences, _ = labelled(12)
     labels = np.resize(np.array(classes), 12)
@@ -207,8 +207,13 @@ def test_the_shipped_encoder_is_the_default(
         ([], [], "labels: got 0 class"),
         ("ACGT", ["a", "b", "a", "b"], "sequences: got one string"),
         (["ACGTACGT", "ACGEFGH"], ["a", "b"], "sequence 2: .*'E'"),
-        (["ACGTACGT", "ACG"], ["a", "b"], "3 bases .* no k-mer of k=5"),
-        (["ACGTACGT", ""], ["a", "b"], "0 bases .* no k-mer of k=5"),
+        (["ACGTACGT", "ACG"], ["a", "b"], "sequence 2: has 3 bases; at least 5 are needed"),
+        (["ACGTACGT", ""], ["a", "b"], "sequence 2: has 0 bases; at least 5 are needed"),
+        (["ACGTACGT", float("nan")], ["a", "b"], "sequence 2: got nan, which is no text"),
+        (["ACGTACGT"] * 3, [0.0, 1.0, float("nan")], "labels: that of sequence 3 is missing"),
+        (["ACGTACGT"] * 3, ["a", None, "b"], "labels: that of sequence 2 is missing"),
+        (["ACGTACGT"] * 3, pd.array(["a", "b", 1], object), "labels: got int and str"),
+        (["ACGTACGT"] * 3, [0.1, 0.2, 0.5], "labels: got numbers that are not whole"),
     ],
 )
 def test_unusable_input(sequences: Any, labels: Any, message: str) -> None:
@@ -223,6 +228,8 @@ def test_unusable_input(sequences: Any, labels: Any, message: str) -> None:
         ({"head": "max"}, "head: got 'max'"),
         ({"epochs": 0}, "epochs: got 0, allowed is 1 or more"),
         ({"encoder": "mine"}, "--preset: got tiny beside the encoder mine"),
+        ({"seed": -1}, "seed: got -1, allowed are 0 to 2147483647"),
+        ({"seed": 2**33}, "seed: got 8589934592, allowed are 0 to"),
     ],
 )
 def test_unusable_parameters(parameters: dict[str, Any], message: str) -> None:
@@ -230,21 +237,34 @@ def test_unusable_parameters(parameters: dict[str, Any], message: str) -> None:
         SequenceClassifier(**{**QUICK, **parameters}).fit(*labelled(8))
 
 
+def test_short_sequences_and_a_probe() -> None:
+    with pytest.raises(InputError, match="sequence 1: has 4 bases; at least 5 are needed"):
+        SequenceClassifier().fit(["ACGT", "CCGT", "ACGA", "AAAA"] * 3, [0, 1] * 6)
+
+
+def test_the_callers_random_numbers_go_on() -> None:
+    np.random.seed(5)  # noqa: NPY002
+    before = np.random.get_state()[1].tolist()  # noqa: NPY002
+    SequenceClassifier(**QUICK).fit(X=labelled(8)[0], y=labelled(8)[1])
+    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
+
+
 def test_other_lengths_than_in_training(fitted: SequenceClassifier) -> None:
     with pytest.raises(InputError, match=r"sequence 2: has 8 bases, but this model .* of 30"):
         fitted.predict(["A" * 30, "ACGTACGT"])
 
 
-@pytest.mark.parametrize("integers", [False, True])
-def test_a_saved_model_comes_back(integers: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [str, int, bool, float])
+def test_a_saved_model_comes_back(kind: type, tmp_path: Path) -> None:
     sequences, names = labelled(20)
-    labels = [int(name == "cool") for name in names] if integers else names
+    labels = names if kind is str else [kind(name == "cool") for name in names]
     model = SequenceClassifier(**QUICK).fit(sequences, labels)
     model.save(tmp_path / "model", anchor=12)
     again = SequenceClassifier.load(tmp_path / "model")
     np.testing.assert_array_equal(again.predict_proba(sequences), model.predict_proba(sequences))
     assert again.predict(sequences).tolist() == model.predict(sequences).tolist()
-    assert again.classes_.dtype.kind == model.classes_.dtype.kind
+    assert {type(label) for label in again.predict(sequences).tolist()} == {kind}
+    assert again.score(sequences, labels) == model.score(sequences, labels)
     assert again.curve_ == model.curve_
     training = read_config(tmp_path / "model")["training"]
     assert (training["anchor"], training["n_train"]) == (12, 20)

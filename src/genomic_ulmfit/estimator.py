@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from genomic_ulmfit.dna.alphabet import Codes, encode
 from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.limits import LARGEST_SEED
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.store import (
     load_classifier,
@@ -90,13 +93,15 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         self.seed = seed
         self.progress = progress
 
-    def fit(self, sequences: Sequence[str], labels: npt.ArrayLike) -> SequenceClassifier:
+    def fit(self, X: Sequence[str], y: npt.ArrayLike) -> SequenceClassifier:
         """Train on labelled sequences.
 
         Parameters
         ----------
-        sequences : sequence of str, length n
-        labels : array-like of str or int, shape (n,)
+        X : sequence of str, length n
+            Sequences of five bases (the tokenizer's k) or more.
+        y : array-like of str, int or bool, shape (n,)
+            Their labels.
 
         Returns
         -------
@@ -106,20 +111,24 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         InputError
-            If the two differ in length, there is one class only, or a sequence cannot be read.
+            If the two differ in length, a label is missing or there is one class only, a
+            sequence cannot be read, or a parameter is none that is allowed.
         """
-        codes = _encode(sequences)
-        values = np.asarray(labels)
-        if values.shape != (len(codes),):
-            raise InputError(
-                f"labels: got shape {values.shape} for {len(codes)} sequences; give one label "
-                "for each."
-            )
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise InputError(f"seed: got {self.seed}, allowed are 0 to {LARGEST_SEED}.")
+        codes = _encode(X)
+        values = _labels(y, len(codes))
         classes = np.unique(values)
         if len(classes) < 2:
             raise InputError(f"labels: got {len(classes)} class; a classifier needs at least two.")
         folder = choose_encoder(self.encoder, self.preset)
         start, architecture = load_start(folder, self.preset)
+        for number, sequence in enumerate(codes, start=1):
+            if len(sequence) < architecture.tokenizer.k:
+                raise InputError(
+                    f"sequence {number}: has {len(sequence)} bases; at least "
+                    f"{architecture.tokenizer.k} are needed."
+                )
         config = classifier_config(codes, values, architecture, self.head)
         self.classes_ = classes
         recipe = choose_recipe(len(codes), config, start, self.head, self.epochs)
@@ -136,12 +145,12 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         self.facts_["curve"] = self.curve_
         return self
 
-    def predict_proba(self, sequences: Sequence[str]) -> npt.NDArray[np.float64]:
+    def predict_proba(self, X: Sequence[str]) -> npt.NDArray[np.float64]:
         """Return class probabilities.
 
         Parameters
         ----------
-        sequences : sequence of str, length n
+        X : sequence of str, length n
 
         Returns
         -------
@@ -149,11 +158,11 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
             Columns in the order of `classes_`.
         """
         check_is_fitted(self)
-        return predict_probabilities(self.model_, _encode(sequences))
+        return predict_probabilities(self.model_, _encode(X))
 
-    def predict(self, sequences: Sequence[str]) -> npt.NDArray[Any]:
+    def predict(self, X: Sequence[str]) -> npt.NDArray[Any]:
         """Return the most probable class of each sequence, shape (n,)."""
-        likeliest = self.predict_proba(sequences).argmax(axis=1)
+        likeliest = self.predict_proba(X).argmax(axis=1)
         return self.classes_[likeliest]
 
     def save(self, folder: str | Path, *, anchor: int | None = None) -> None:
@@ -201,12 +210,13 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         InputError
             If it is no complete folder of a classifier.
         """
-        model = load_classifier(folder)
-        config = model.config
         fitted = cls()
-        fitted.model_ = model
-        fitted.classes_ = np.array(config.classes, dtype=int if config.integer_labels else str)
+        fitted.model_ = load_classifier(folder)
         fitted.facts_ = read_config(folder)["training"]
+        config = fitted.model_.config
+        named = np.array(config.classes, dtype=int if config.integer_labels else str)
+        # Folders of older versions hold names alone.
+        fitted.classes_ = np.array(fitted.facts_.get("labels", named))
         fitted.curve_ = fitted.facts_["curve"]
         return fitted
 
@@ -214,7 +224,38 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
 def _encode(sequences: Sequence[str]) -> list[Codes]:
     if isinstance(sequences, str):
         raise InputError("sequences: got one string; give a list of sequences.")
-    return [
-        encode(str(sequence), name=f"sequence {number}")
-        for number, sequence in enumerate(sequences, start=1)
-    ]
+    codes = []
+    for number, sequence in enumerate(sequences, start=1):
+        if not isinstance(sequence, str):
+            raise InputError(
+                f"sequence {number}: got {sequence!r}, which is no text; give letters, or leave "
+                "it out."
+            )
+        codes.append(encode(str(sequence), name=f"sequence {number}"))
+    return codes
+
+
+def _labels(labels: npt.ArrayLike, n: int) -> npt.NDArray[Any]:
+    """Return one label for each of `n` sequences, if they can be told apart."""
+    values = np.asarray(labels)
+    if values.shape != (n,):
+        raise InputError(
+            f"labels: got shape {values.shape} for {n} sequences; give one label for each."
+        )
+    missing = pd.isna(values)
+    if missing.any():
+        raise InputError(
+            f"labels: that of sequence {int(missing.argmax()) + 1} is missing. Fill it in, or "
+            "leave the sequence out."
+        )
+    kinds = {type(value) for value in values.tolist()}
+    if len(kinds) > 1:
+        named = " and ".join(sorted(kind.__name__ for kind in kinds))
+        raise InputError(f"labels: got {named}; give labels of one type.")
+    try:
+        check_classification_targets(values)
+    except ValueError:
+        raise InputError(
+            "labels: got numbers that are not whole; a classifier needs classes, such as 0 and 1."
+        ) from None
+    return values

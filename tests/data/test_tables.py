@@ -221,6 +221,11 @@ def test_fasta_without_labels(tmp_path: Path) -> None:
         (">a label=1\nAC\n>a label=0\nGT\n", "rows 1 and 2 have the same id 'a'"),
         (">\nAC\n>b label=0\nGT\n", "row 1 (): the id is empty"),
         (">a label=1 split=train\nAC\n>b label=0\nGT\n", "row 2 (b): split is ''"),
+        (
+            ">a label=1\nAC\n>b label=sigma 70\nGT\n",
+            "row 2 (b): behind label=sigma stands '70', which may belong to the label or not. "
+            "If it does, write label=sigma_70",
+        ),
     ],
 )
 def test_bad_fasta_records_are_named(tmp_path: Path, content: str, reason: str) -> None:

@@ -93,6 +93,15 @@ def test_all_rows_where_there_is_no_split_and_one_class_only(
     assert "not defined" in ran.stdout
 
 
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_rows_that_were_learnt_from_are_noted(
+    command: Callable, classifier_folder: Path, promoters_csv: Path, split: str
+) -> None:
+    ran = command("evaluate", classifier_folder, promoters_csv, "--split", split)
+    assert ran.code == 0, ran.stderr
+    assert ("trained on these very sequences" in ran.stderr) == (split == "train")
+
+
 def test_the_seed_decides_the_intervals_only(
     command: Callable, classifier_folder: Path, promoters_csv: Path
 ) -> None:
@@ -130,13 +139,17 @@ def test_mistakes(
     table["label"] = table["label"].map({0: "other", 1: "promoter"})
     named = tmp_path / "named.csv"
     table.to_csv(named, index=False)
-    assert "'other' is none of the model's classes: 0, 1" in refused(classifier_folder, named)
+    first = table.index[table["split"] == "test"][0]
+    place = f"named.csv, row {first + 1} ({table['id'][first]})"
+    message = refused(classifier_folder, named)
+    assert place in message
+    assert "is none of the model's classes: 0, 1" in message
     short = pd.read_csv(promoters_csv)
     short["sequence"] = short["sequence"].str[:140]
     short.to_csv(named, index=False)
-    assert "has 140 bases, but this model was trained on sequences of 150" in refused(
-        classifier_folder, named
-    )
+    message = refused(classifier_folder, named)
+    assert place in message
+    assert "has 140 bases, but this model was trained on sequences of 150" in message
     assert "--seed" in refused(classifier_folder, promoters_csv, "--seed", -1)
 
 

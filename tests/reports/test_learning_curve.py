@@ -7,7 +7,9 @@ from matplotlib.text import Text
 
 from genomic_ulmfit.reports.learning_curve import (
     CURVE_METRICS,
+    SEED_CONTIG,
     draw_learning_curve,
+    is_seeds_task,
     markdown_table,
     render_page,
 )
@@ -77,6 +79,27 @@ def test_names_of_files_are_drawn_as_they_are(results: Any) -> None:
     page = render_page(results, picture)
     assert "<b>" not in page
     assert "data:image/svg+xml;base64," in page
+
+
+@pytest.mark.parametrize("size", ["20", "30"])
+def test_a_single_size_on_the_seeds_task_is_a_point(results: Any, size: str) -> None:
+    one = {
+        **results,
+        "table": {**results["table"], "framing": "anchored", "contigs": [SEED_CONTIG]},
+        "sizes": [size],
+        "summary": [
+            {**cell, "size": size, "n_labels": int(size)}
+            for cell in results["summary"]
+            if cell["size"] == "20"
+        ],
+    }
+    panel = draw_learning_curve(one).figure.axes[0]
+    drawn = [line for line in panel.lines if line.get_marker() not in (None, "None", "")]
+    assert [line.get_xdata().tolist() for line in drawn[:2]] == [[int(size)]] * 2
+    # The seed's own accuracy, where it has told one.
+    assert [line.get_marker() for line in drawn[2:]] == (["x"] if size == "20" else [])
+    assert is_seeds_task(one) == (size == "20")
+    assert panel.get_ylim()[0] > 0.5
 
 
 def test_names_of_files_do_not_end_a_cell(results: Any) -> None:

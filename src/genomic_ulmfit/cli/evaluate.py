@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from genomic_ulmfit.cli.limits import LARGEST_SEED
+from genomic_ulmfit.limits import LARGEST_SEED
 
 
 def evaluate(
@@ -52,7 +52,7 @@ def evaluate(
     from genomic_ulmfit.studies.evaluation import evaluate_file, was_trained_on
 
     result, used = evaluate_file(model, table, split, seed)
-    if was_trained_on(model, table):
+    if was_trained_on(model, table, used):
         note(
             "the model was trained on these very sequences; scores on them say nothing about "
             "others. Keep some for a test, in a split column."

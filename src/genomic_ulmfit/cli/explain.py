@@ -84,7 +84,7 @@ def explain(
     class; mutagenesis.npz and variants.tsv also have probabilities.
     """
     from genomic_ulmfit.cli.progress import Progress
-    from genomic_ulmfit.console import plain_console
+    from genomic_ulmfit.console import note, plain_console
     from genomic_ulmfit.files import write_text
     from genomic_ulmfit.inference.explain_files import LOGOS, PAGE
     from genomic_ulmfit.inference.explain_job import explain as explain_all
@@ -136,6 +136,5 @@ def explain(
     if variants is not None:
         console.print(f"{len(result.effects):,} variants scored.")
     console.print(f"Written to {out} in {result.summary['seconds']:.1f} s; see {PAGE}.")
-    notes = plain_console(stderr=True)
-    for note in result.notes:
-        notes.print(f"Note: {note}")
+    for text in result.notes:
+        note(text)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from genomic_ulmfit.cli.limits import LARGEST_SEED
+from genomic_ulmfit.limits import LARGEST_SEED
 
 
 def learning_curve(

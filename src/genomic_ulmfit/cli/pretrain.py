@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genomic_ulmfit.cli.limits import LARGEST_SEED
+from genomic_ulmfit.limits import LARGEST_SEED
 
 if TYPE_CHECKING:
     from rich.table import Table

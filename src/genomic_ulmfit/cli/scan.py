@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from genomic_ulmfit.cli.limits import LARGEST_SEED
+from genomic_ulmfit.limits import LARGEST_SEED
 
 if TYPE_CHECKING:
     from genomic_ulmfit.inference.scan import Mode
@@ -116,7 +116,7 @@ def scan(
     a genome; --threshold does without.
     """
     from genomic_ulmfit.cli.progress import Progress
-    from genomic_ulmfit.console import plain_console
+    from genomic_ulmfit.console import note, plain_console
     from genomic_ulmfit.errors import InputError
     from genomic_ulmfit.inference.scan_files import output_path
     from genomic_ulmfit.inference.scan_job import scan_genome
@@ -166,11 +166,10 @@ def scan(
         )
         + f", written to {out}.*"
     )
-    notes = plain_console(stderr=True)
     if not calls["all"]:
-        notes.print(
-            "Note: no window reaches the threshold. Look at the tracks, or give a lower "
+        note(
+            "no window reaches the threshold. Look at the tracks, or give a lower "
             f"--threshold; {out}.json says what it was and how it came about."
         )
-    for note in result.notes:
-        notes.print(f"Note: {note}")
+    for text in result.notes:
+        note(text)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from genomic_ulmfit.cli.limits import LARGEST_SEED
+from genomic_ulmfit.limits import LARGEST_SEED
 
 FEW_FOR_A_NETWORK = 400
 """Labelled sequences. With fewer a linear probe does better (docs/few-labels.md)."""

@@ -1,7 +1,8 @@
 """Labelled sequences in files: CSV, TSV and FASTA in, CSV out.
 
 A table has a row per sequence, with columns `sequence` and `label`, and optionally `id` and
-`split`. In FASTA the label stands in the description: ``>id label=promoter split=train``.
+`split`. In FASTA the label stands in the description, in one word: ``>id label=promoter
+split=train``.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -168,8 +170,18 @@ def _parse_fasta(path: Path, text: str) -> pd.DataFrame:
     rows: list[dict[str, str]] = []
     for title, sequence in SimpleFastaParser(io.StringIO(text)):
         name, *description = title.split() or [""]
-        pairs = (word.partition("=") for word in description)
-        fields = {key: value for key, _, value in pairs if key in ("label", "split")}
+        fields = {}
+        for word, after in pairwise([*description, "="]):
+            key, _, value = word.partition("=")
+            if key not in ("label", "split"):
+                continue
+            if "=" not in after:
+                raise InputError(
+                    f"{path}, row {len(rows) + 1} ({name}): behind {word} stands {after!r}, which "
+                    f"may belong to the {key} or not. If it does, write {word}_{after}; if not, "
+                    f"move it before {word}."
+                )
+            fields[key] = value
         rows.append({"id": name, "sequence": sequence, **fields})
     table = pd.DataFrame(rows, dtype=str)
     if "label" not in table:

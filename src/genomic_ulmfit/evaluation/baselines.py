@@ -153,11 +153,14 @@ class ConvolutionalNetwork(Baseline):
 
     def _fit(self, codes: Codes, lengths: _Lengths, targets: _Targets) -> None:
         self.length_ = int(lengths[0]) if len(set(lengths)) == 1 else None
+        # Padding up to the longest k-mer, which others count, is none of its positions.
+        codes = codes[:, : self.length_]
         self.model_ = fit_motifs(codes, lengths, targets, len(self.classes_), seed=self.seed)
 
     def _predict_proba(self, codes: Codes, lengths: _Lengths) -> npt.NDArray[np.floating[Any]]:
         if self.length_ is not None:
             _require_length(lengths, self.length_, "cnn")
+            codes = codes[:, : self.length_]
         self.model_.eval()
         with torch.inference_mode():
             logits = [

@@ -118,12 +118,13 @@ def label(model: str) -> str:
 
 
 def is_seeds_task(results: LearningCurve) -> bool:
-    """Tell whether the table is of the genome, framing and windows that the seed reported on."""
+    """Tell whether the seed reported on this genome, framing and windows, and one of the sizes."""
     table = results["table"]
     return (
         table["framing"] == "anchored"
         and table["contigs"] == [SEED_CONTIG]
         and table["length"] == SEED_LENGTH
+        and any(size in SEED_ACCURACY for size in results["sizes"])
     )
 
 
@@ -263,7 +264,8 @@ def _draw_panel(
             if one["model"] == model and one[metric]["mean"] is not None
         ]
         at = [n for n, _ in points]
-        panel.plot(at, [value["mean"] for _, value in points], color=colour, linestyle=line)
+        means = [value["mean"] for _, value in points]
+        panel.plot(at, means, color=colour, linestyle=line, marker=".", markersize=4)
         banded = [(n, v) for n, v in points if v["low"] is not None]
         panel.fill_between(
             [n for n, _ in banded],
@@ -279,8 +281,9 @@ def _draw_panel(
         panel.axhline(most[metric]["mean"], color=styles["naive"][0], linewidth=0.8)
     labels = {one["size"]: one["n_labels"] for one in results["summary"]}
     if metric == "accuracy" and is_seeds_task(results):
-        seeds = [(labels[s], SEED_ACCURACY[s]) for s in results["sizes"] if s in SEED_ACCURACY]
-        panel.plot(*zip(*seeds, strict=True), "x", color=GREY, markersize=5)
+        sizes = [size for size in results["sizes"] if size in SEED_ACCURACY]
+        reported = [SEED_ACCURACY[size] for size in sizes]
+        panel.plot([labels[size] for size in sizes], reported, "x", color=GREY, markersize=5)
     panel.set_xscale("log")
     panel.set_xticks(
         list(labels.values()), [f"{n:,}" for n in labels.values()], rotation=45, ha="right"

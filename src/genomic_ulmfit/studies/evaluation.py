@@ -55,17 +55,38 @@ def evaluate_file(
                 f"--split {split}: {table_path} has no such rows; it has {', '.join(found)}; "
                 "name one of these."
             )
+    # The index is that of the whole file.
+    places = [
+        f"{table_path}, row {row + 1} ({name})"
+        for row, name in zip(table.index.tolist(), table["id"], strict=True)
+    ]
+    for place, label in zip(places, table["label"], strict=True):
+        if str(label) not in model.config.classes:
+            raise InputError(
+                f"{place}: label {label!r} is none of the model's classes: "
+                f"{', '.join(model.config.classes)}."
+            )
+    probabilities = predict_probabilities(
+        model, encode_all(table, model.config.context), names=places
+    )
     targets = targets_of(table["label"], model.config)
-    probabilities = predict_probabilities(model, encode_all(table, model.config.context))
     return evaluate_predictions(targets, probabilities, model.config.classes, seed=seed), split
 
 
-def was_trained_on(model_folder: str | Path, table_path: str | Path) -> bool:
-    """Return whether a classifier has learnt from every row of a file.
+def was_trained_on(model_folder: str | Path, table_path: str | Path, split: str | None) -> bool:
+    """Return whether a classifier has learnt from what `evaluate_file` used.
 
-    True if it was trained on this very file and the file has no split column that keeps rows
-    from training.
+    Parameters
+    ----------
+    model_folder, table_path : path-like
+    split : str or None
+        As `evaluate_file` returned it.
+
+    Returns
+    -------
+    bool
+        True for the very file it was trained on, if all rows were used or those marked train.
     """
     training = read_config(model_folder).get("training", {})
     trained_on = (training.get("table") or {}).get("sha256")
-    return trained_on == file_sha256(table_path) and "split" not in read_labelled(table_path)
+    return trained_on == file_sha256(table_path) and split in (None, "train")

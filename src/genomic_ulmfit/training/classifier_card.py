@@ -46,13 +46,16 @@ def classifier_facts(
     Returns
     -------
     dict
-        JSON-able. ``curve`` and ``valid_accuracy`` are empty as yet.
+        JSON-able. ``labels`` are the classes as they were given, numbers as numbers; ``curve`` and
+        ``valid_accuracy`` are empty as yet.
     """
-    names, counts = np.unique(np.asarray(labels).astype(str), return_counts=True)
+    values, counts = np.unique(np.asarray(labels), return_counts=True)
+    names = values.astype(str)
     return {
         "table": table,
         "n_train": int(counts.sum()),
         "classes": {str(names[i]): int(counts[i]) for i in np.argsort(-counts, kind="stable")},
+        "labels": values.tolist(),
         "encoder": None if encoder is None else encoder.resolve().name,
         "encoder_sha256": None if encoder is None else read_config(encoder)["sha256"],
         "trained": described(recipe, pretrained=encoder is not None),

@@ -219,7 +219,10 @@ class _Part(NamedTuple):
 
 
 def _mean_head(parts: Sequence[_Part]) -> ProbeHead:
-    """Return the mean of heads, calibrated on sequences that no head is asked about its own."""
+    """Return the mean of heads, calibrated on what each says of sequences that are not its own.
+
+    (But for classes so rare that every part holds them.)
+    """
     left_out = [
         np.mean(
             [
