@@ -13,7 +13,6 @@ from torch import Tensor
 
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
-from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
 from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
 from genomic_ulmfit.models.config import EncoderConfig
@@ -21,7 +20,6 @@ from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.models.precision import trains_in_bf16
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.training import finetuning
-from genomic_ulmfit.training.classifier_setup import classifier_config, recipe_for, targets_of
 from genomic_ulmfit.training.finetuning import (
     NAIVE,
     PRETRAINED,
@@ -347,37 +345,9 @@ def test_recipes_unfreeze_from_the_top_and_end_with_everything() -> None:
     assert PRETRAINED.layer_decay == 2.6
 
 
-def test_epochs_are_those_of_the_last_stage(encoder: LanguageModel) -> None:
-    assert recipe_for(None) is NAIVE
-    assert recipe_for(encoder) is PRETRAINED
-    shorter = recipe_for(encoder, 1)
-    assert shorter.stages[:-1] == PRETRAINED.stages[:-1]
-    assert shorter.stages[-1] == replace(PRETRAINED.stages[-1], epochs=1)
-    with pytest.raises(InputError, match="--epochs: got 0, allowed is 1 or more"):
-        recipe_for(None, 0)
-
-
 def test_stages_have_names() -> None:
     names = [stage_name(Stage(layers, 1, 1e-3)) for layers in (0, 1, 2, None)]
     assert names == ["head", "last layer", "last 2 layers", "all layers"]
-
-
-def test_a_configuration_suits_its_sequences() -> None:
-    same, _ = task(4)
-    varied, _ = task(8, lengths=(10, 40))
-    found = classifier_config(same, ["x", "y", "x", "y"], ENCODER)
-    assert (found.head, found.length, found.classes) == ("position", LENGTH, ("x", "y"))
-    assert not found.integer_labels
-    assert classifier_config(varied, [1, 2] * 4, ENCODER).head == "pooling"
-    assert classifier_config(same, [1, 2, 1, 2], ENCODER, "pooling").length is None
-    with pytest.raises(InputError, match="--head position: needs sequences of one length"):
-        classifier_config(varied, [1, 2] * 4, ENCODER, "position")
-    numbers = classifier_config(same, [10, 9, 10, -1], ENCODER)
-    assert numbers.classes == ("-1", "9", "10"), "in the order of numbers"
-    assert numbers.integer_labels
-    assert targets_of([9, 10, -1], numbers).tolist() == [1, 2, 0]
-    with pytest.raises(InputError, match="label: '8' is none of the model's classes: -1, 9, 10"):
-        targets_of([9, 8], numbers)
 
 
 @pytest.mark.parametrize(("longest", "steps"), [(LENGTH, 3), (400, 6), (2_000, 12)])

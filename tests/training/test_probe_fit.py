@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,6 @@ from hypothesis import strategies as st
 from genomic_ulmfit.data.readings import Readings
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, decode, reverse_complement
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.models.awd_lstm import AWDLSTM
-from genomic_ulmfit.models.classifier import ClassifierConfig
 from genomic_ulmfit.models.config import EncoderConfig
 from genomic_ulmfit.models.frames import segments
 from genomic_ulmfit.models.language_model import LanguageModel
@@ -25,52 +24,19 @@ from genomic_ulmfit.models.precision import best_precision
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.probe import ProbeHead, words_of
 from genomic_ulmfit.models.store import load_classifier, save_classifier
-from genomic_ulmfit.training import probe_fit, recipes
-from genomic_ulmfit.training.by_labels import train_by_labels, train_without_encoder
-from genomic_ulmfit.training.classifier_setup import choose_recipe
-from genomic_ulmfit.training.features import States, cached_states, frozen_states
-from genomic_ulmfit.training.finetuning import (
-    FROZEN,
-    FineTuningRecipe,
-    Stage,
-    fine_tune,
-)
+from genomic_ulmfit.training import probe_fit
+from genomic_ulmfit.training.features import States, frozen_states
 from genomic_ulmfit.training.probe_fit import fit_head, fit_probe, head_probabilities
-from genomic_ulmfit.training.recipes import (
-    ProbeRecipe,
-    Recipe,
-)
+from genomic_ulmfit.training.recipes import ProbeRecipe
 
+# As the fixtures have them.
 SMALL = EncoderConfig(embedding=12, hidden=16, layers=1)
 LENGTH = 61
 
 
-@pytest.fixture(scope="module")
-def encoder() -> LanguageModel:
-    torch.manual_seed(0)
-    return LanguageModel(AWDLSTM(SMALL)).eval()
-
-
-def windows(n: int, seed: int = 0) -> tuple[list[Codes], np.ndarray]:
-    """Random sequences; the second half has ATG at base 30."""
-    rng = np.random.default_rng(seed)
-    codes = rng.integers(4, size=(n, LENGTH)).astype(np.uint8)
-    codes[n // 2 :, 30:33] = (0, 3, 2)
-    return list(codes), (np.arange(n) >= n // 2).astype(np.intp)
-
-
-def config(n_classes: int = 2) -> ClassifierConfig:
-    return ClassifierConfig(SMALL, tuple("abc"[:n_classes]), "probe", LENGTH, frames=True)
-
-
-def test_a_probe_that_is_asked_for_stands_alone(encoder: LanguageModel) -> None:
-    for n_labels in (20, 10_000):
-        recipe = choose_recipe(n_labels, config(), encoder, head="probe")
-        assert recipe.probe is not None
-        assert recipe == Recipe(recipe.probe, None, motifs=False)
-
-
-def test_few_labels_find_a_start_codon(encoder: LanguageModel) -> None:
+def test_few_labels_find_a_start_codon(
+    encoder: LanguageModel, windows: Callable[..., Any], config: Callable[..., Any]
+) -> None:
     codes, targets = windows(24)
     model = fit_probe(codes, targets, config(), ProbeRecipe(4.0), encoder, precision="fp32")
     others, truth = windows(400, seed=1)
@@ -81,7 +47,9 @@ def test_few_labels_find_a_start_codon(encoder: LanguageModel) -> None:
     assert int(model.probe_head.words.detach().abs().sum((1, 2)).argmax()) == 30
 
 
-def test_scores_are_kernel_ridge_regression(encoder: LanguageModel) -> None:
+def test_scores_are_kernel_ridge_regression(
+    encoder: LanguageModel, windows: Callable[..., Any]
+) -> None:
     codes, targets = windows(40)
     states = frozen_states(encoder.encoder, codes, precision="fp32")
     others, _ = windows(30, seed=1)
@@ -212,7 +180,9 @@ def test_probabilities_are_not_certain_of_noise(encoder: LanguageModel) -> None:
     assert head_probabilities(head, others, other_states).max(1).mean() < 0.9
 
 
-def test_three_classes_and_ambiguous_bases(encoder: LanguageModel) -> None:
+def test_three_classes_and_ambiguous_bases(
+    encoder: LanguageModel, windows: Callable[..., Any], config: Callable[..., Any]
+) -> None:
     codes, _ = windows(60)
     targets = np.arange(60, dtype=np.intp) % 3
     for i, sequence in enumerate(codes):
@@ -224,14 +194,17 @@ def test_three_classes_and_ambiguous_bases(encoder: LanguageModel) -> None:
     assert (probabilities.argmax(1) == targets).mean() > 0.95
 
 
-def test_one_class_is_refused(encoder: LanguageModel) -> None:
+def test_one_class_is_refused(encoder: LanguageModel, windows: Callable[..., Any]) -> None:
     codes, _ = windows(10)
     with pytest.raises(InputError, match="one class"):
         fit_head(codes, np.zeros(10, np.intp), 2, ProbeRecipe(1.0))
 
 
 def test_more_sequences_than_fit_together_are_fitted_in_parts(
-    encoder: LanguageModel, monkeypatch: pytest.MonkeyPatch
+    encoder: LanguageModel,
+    monkeypatch: pytest.MonkeyPatch,
+    windows: Callable[..., Any],
+    config: Callable[..., Any],
 ) -> None:
     monkeypatch.setattr(probe_fit, "MOST_FOR_FIT", 50)
     monkeypatch.setattr(probe_fit, "MOST_FOR_EVIDENCE", 30)
@@ -277,7 +250,10 @@ def test_every_part_has_its_share_of_every_class(n_rare: int) -> None:
 
 
 def test_long_sequences_are_fitted_in_more_parts(
-    encoder: LanguageModel, monkeypatch: pytest.MonkeyPatch
+    encoder: LanguageModel,
+    monkeypatch: pytest.MonkeyPatch,
+    windows: Callable[..., Any],
+    config: Callable[..., Any],
 ) -> None:
     codes, targets = windows(200)
     options: dict[str, Any] = {"encoder": encoder, "precision": "fp32"}
@@ -298,7 +274,9 @@ def test_long_sequences_are_fitted_in_more_parts(
     assert np.corrcoef(*found)[0, 1] > 0.9
 
 
-def test_a_probe_is_a_model_folder(encoder: LanguageModel, tmp_path: Path) -> None:
+def test_a_probe_is_a_model_folder(
+    encoder: LanguageModel, tmp_path: Path, windows: Callable[..., Any], config: Callable[..., Any]
+) -> None:
     codes, targets = windows(20)
     model = fit_probe(codes, targets, config(), ProbeRecipe(4.0), encoder, precision="fp32")
     save_classifier(model, tmp_path / "model", "# card\n", {})
@@ -310,7 +288,9 @@ def test_a_probe_is_a_model_folder(encoder: LanguageModel, tmp_path: Path) -> No
     ).all()
 
 
-def test_a_head_from_stored_states_is_the_whole_model(encoder: LanguageModel) -> None:
+def test_a_head_from_stored_states_is_the_whole_model(
+    encoder: LanguageModel, windows: Callable[..., Any], config: Callable[..., Any]
+) -> None:
     codes, targets = windows(20)
     model = fit_probe(codes, targets, config(), ProbeRecipe(4.0), encoder, precision="fp32")
     assert model.probe_head is not None
@@ -349,77 +329,9 @@ def test_words_of_bases() -> None:
     assert words_of(codes).tolist() == [[0 * 16 + 3 * 4 + 2, 64, 64]]
 
 
-def test_states_are_cached_by_weights_and_sequences(
-    encoder: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_probe_in_parts_needs_no_encoder(
+    monkeypatch: pytest.MonkeyPatch, windows: Callable[..., Any]
 ) -> None:
-    codes, _ = windows(6)
-    first = cached_states(encoder.encoder, "a", codes, tmp_path, precision="fp32")
-    assert (first == frozen_states(encoder.encoder, codes, precision="fp32")).all()
-    hidden, _, _ = encoder.encoder(
-        torch.from_numpy(SMALL.tokenizer.tokenize(codes[2]).astype(np.int64))[:, None]
-    )
-    assert first[2] == pytest.approx(hidden[:, 0].detach().numpy(), abs=1e-3)
-    cached_states(encoder.encoder, "b", codes, tmp_path, precision="fp32")
-    cached_states(encoder.encoder, "a", codes[:5], tmp_path, precision="fp32")
-    assert len(list(tmp_path.iterdir())) == 3
-    monkeypatch.setattr("genomic_ulmfit.training.features.frozen_states", None)
-    again = cached_states(encoder.encoder, "a", codes, tmp_path, precision="fp32")
-    assert (again == first).all()
-
-
-@pytest.mark.parametrize("with_motifs", [False, True])
-def test_many_labels_take_all_and_few_the_probe(
-    encoder: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_motifs: bool
-) -> None:
-    quick = FineTuningRecipe((Stage(0, 1, 3e-3),), dropout=0.0)
-    both = Recipe(ProbeRecipe(1.0), quick, motifs=with_motifs)
-    monkeypatch.setattr(recipes, "RECIPES", ((0, Recipe(ProbeRecipe(4.0), None)), (50, both)))
-    wanted = replace(config(), head="position")
-    options = {"encoder": encoder, "precision": "fp32", "progress": False}
-    few, curve = train_by_labels(*windows(20), wanted, **options)
-    assert few.config.head == "probe"
-    assert curve == []
-
-    codes, targets = windows(60)
-    model, curve = train_by_labels(codes, targets, wanted, **options)
-    assert len(curve) == 1
-    assert model.config == replace(wanted, with_probe=True, phases=2, with_motifs=with_motifs)
-    save_classifier(model, tmp_path / "model", "# card\n", {})
-    network, probe, motifs, whole = (load_classifier(tmp_path / "model") for _ in range(4))
-    network.probe_head = network.motifs = None
-    probe.pooling_head = probe.position_head = probe.motifs = None
-    motifs.pooling_head = motifs.position_head = motifs.probe_head = None
-    parts = [
-        np.log(predict_probabilities(one, codes, precision="fp32"))
-        for one in (network, probe, motifs)[: 2 + with_motifs]
-    ]
-    assert abs(parts[0] - parts[-1]).max() > 1e-3
-    together = np.exp(np.mean(parts, axis=0))
-    expected = together / together.sum(1, keepdims=True)
-    assert predict_probabilities(whole, codes, precision="fp32") == pytest.approx(
-        expected, abs=1e-5
-    )
-
-
-def test_the_recipe_without_an_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    codes, targets = windows(60)
-    others, truth = windows(200, seed=1)
-    alone = train_without_encoder(codes, targets, 2)
-    assert alone.motifs is None
-    assert alone.predict_proba(others) == pytest.approx(head_probabilities(alone.head, others))
-    monkeypatch.setattr(recipes, "RECIPES", ((0, Recipe(ProbeRecipe(4.0), FROZEN, True)),))
-    both = train_without_encoder(codes, targets, 2)
-    assert both.motifs is not None
-    with torch.no_grad():
-        of_motifs = both.motifs(torch.from_numpy(np.stack(others))).softmax(-1).double().numpy()
-    odds = np.log(head_probabilities(both.head, others)) + np.log(of_motifs)
-    expected = np.exp(odds / 2)
-    found = both.predict_proba(others)
-    assert found == pytest.approx(expected / expected.sum(1, keepdims=True), abs=1e-5)
-    assert (found.argmax(1) == truth).mean() > 0.9
-
-
-def test_a_probe_in_parts_needs_no_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     codes, targets = windows(200)
     whole = fit_head(codes, targets, 2, ProbeRecipe(4.0))
     monkeypatch.setattr(probe_fit, "MOST_FOR_FIT", 80)
@@ -431,40 +343,13 @@ def test_a_probe_in_parts_needs_no_encoder(monkeypatch: pytest.MonkeyPatch) -> N
     assert np.corrcoef(of_whole, of_parts)[0, 1] > 0.9
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("readings", [Readings(), Readings(True, 2)])
-def test_hidden_states_at_hand_change_nothing(
-    encoder: LanguageModel, readings: Readings, precision: str
-) -> None:
-    codes, targets = windows(30)
-    wanted = replace(
-        config(),
-        head="position",
-        both_strands=readings.both_strands,
-        phases=readings.phases,
-    )
-    states = frozen_states(encoder.encoder, codes, readings=readings, precision=precision)
-    recipe = FineTuningRecipe((Stage(0, 2, 3e-3),), dropout=0.0)
-    curves = [
-        fine_tune(
-            codes,
-            targets,
-            wanted,
-            recipe,
-            encoder=encoder,
-            states=given,
-            precision=precision,
-            progress=False,
-        )[1]
-        for given in (None, states)
-    ]
-    losses = [[point["train_loss"] for point in curve] for curve in curves]
-    rounding = {"fp32": 2e-3, "bf16": 2e-2}[precision]
-    assert losses[0] == pytest.approx(losses[1], rel=rounding)
-
-
 @pytest.mark.parametrize("readings", [Readings(), Readings(True), Readings(True, 2)])
-def test_a_probe_of_windows_with_context(encoder: LanguageModel, readings: Readings) -> None:
+def test_a_probe_of_windows_with_context(
+    encoder: LanguageModel,
+    readings: Readings,
+    windows: Callable[..., Any],
+    config: Callable[..., Any],
+) -> None:
     codes, targets = windows(40)
     sides = [c[:20] for c in windows(80, seed=9)[0]]
     longer = [np.concatenate(parts) for parts in zip(sides[:40], codes, sides[40:], strict=True)]
