@@ -8,6 +8,7 @@ from sklearn import metrics as reference
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.evaluation.metrics import (
     METRICS,
+    N_BINS,
     Estimate,
     bootstrap_mean,
     evaluate_predictions,
@@ -15,6 +16,8 @@ from genomic_ulmfit.evaluation.metrics import (
     mean_score,
     paired_bootstrap_difference,
     paired_difference,
+    percentile_interval,
+    reliability_sums,
     weighted_scores,
 )
 
@@ -162,6 +165,28 @@ def test_reliability_bins_cover_every_sequence_and_show_what_came_true():
     assert (bins[9].start, bins[9].end) == pytest.approx((0.9, 1.0))
     assert bins[9].observed.value == pytest.approx(2 / 3)
     assert bins[9].observed.low < 2 / 3 < bins[9].observed.high
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_reliability_sums_match_counting(n_classes):
+    labels, probabilities = predictions(60, n_classes)
+    probabilities[:2] = np.eye(n_classes)[[0, 1]]
+    weights = np.array([np.ones(60), np.arange(60)])
+    expected = np.zeros((3, 2, N_BINS))
+    for label, row, *of_each in zip(labels, probabilities, *weights, strict=True):
+        called = 1 if n_classes == 2 else int(np.argmax(row))
+        place = next(i for i in range(N_BINS) if row[called] * N_BINS < i + 1 or i == N_BINS - 1)
+        for i, weight in enumerate(of_each):
+            expected[:, i, place] += weight * np.array([1, row[called], label == called])
+    found = reliability_sums(labels, probabilities, weights)
+    np.testing.assert_allclose(np.array(found), expected)
+
+
+def test_percentile_interval_of_what_is_defined():
+    samples = np.array([*np.arange(101.0), np.nan])
+    assert percentile_interval(50.0, samples) == pytest.approx((50, 2.5, 97.5))
+    assert percentile_interval(0.5, np.array([np.nan])) == (0.5, None, None)
+    assert percentile_interval(np.nan, samples) == (None, None, None)
 
 
 def test_values_that_do_not_exist_are_none_and_the_rest_is_json():

@@ -168,14 +168,14 @@ def evaluate_predictions(
     once = np.ones((1, n))
     values = weighted_scores(true, predicted, once)
     counts, predicted_sums, observed_sums = (
-        sums[0] for sums in _reliability_sums(true, predicted, once)
+        sums[0] for sums in reliability_sums(true, predicted, once)
     )
     samples: dict[str, list[Floats]] = {name: [] for name in METRICS}
     observed_samples = []
     for weights in _resampled_weights(n, np.random.default_rng(seed)):
         for name, scores in weighted_scores(true, predicted, weights).items():
             samples[name].append(scores)
-        sizes, _, observed = _reliability_sums(true, predicted, weights)
+        sizes, _, observed = reliability_sums(true, predicted, weights)
         observed_samples.append(_divide(observed, sizes))
 
     rates = np.concatenate(observed_samples)
@@ -186,7 +186,7 @@ def evaluate_predictions(
             end=float(edges[i + 1]),
             n=int(counts[i]),
             predicted=float(predicted_sums[i] / counts[i]) if counts[i] else None,
-            observed=_estimate(_divide(observed_sums, counts)[i], rates[:, i]),
+            observed=percentile_interval(_divide(observed_sums, counts)[i], rates[:, i]),
         )
         for i in range(N_BINS)
     )
@@ -195,7 +195,10 @@ def evaluate_predictions(
     return Evaluation(
         n=n,
         class_names=tuple(str(name) for name in class_names),
-        **{name: _estimate(values[name][0], np.concatenate(samples[name])) for name in METRICS},
+        **{
+            name: percentile_interval(values[name][0], np.concatenate(samples[name]))
+            for name in METRICS
+        },
         confusion=tuple(tuple(row) for row in confusion.tolist()),
         reliability=reliability,
         seed=seed,
@@ -245,7 +248,7 @@ def weighted_scores(labels: Labels, probabilities: Floats, weights: Floats) -> d
         averaged[name] = values[:, 0] if n_classes == 2 else _macro(values, size > 0)
 
     errors = (probabilities - is_class) ** 2
-    counts, predicted_sums, observed_sums = _reliability_sums(labels, probabilities, weights)
+    counts, predicted_sums, observed_sums = reliability_sums(labels, probabilities, weights)
     gaps = np.abs(predicted_sums - observed_sums).sum(axis=1)
     return {
         "accuracy": hits.sum(axis=1) / total[:, 0],
@@ -254,6 +257,38 @@ def weighted_scores(labels: Labels, probabilities: Floats, weights: Floats) -> d
         "brier": weights @ (errors[:, 1] if n_classes == 2 else errors.sum(axis=1)) / total[:, 0],
         "ece": gaps / counts.sum(axis=1),
     }
+
+
+def reliability_sums(
+    labels: Labels, probabilities: Floats, weights: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Sum predictions and what came true over bins of equal width of the predicted probability.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray of int, shape (n,)
+    probabilities : numpy.ndarray of float, shape (n, n_classes)
+    weights : numpy.ndarray of float, shape (n_weightings, n)
+        As in `weighted_scores`.
+
+    Returns
+    -------
+    tuple of three numpy.ndarray of float, each of shape (n_weightings, N_BINS)
+        Of each bin the number of sequences, the sum of their predicted probabilities, and in how
+        many the prediction came true.
+    """
+    if probabilities.shape[1] == 2:
+        predicted = probabilities[:, 1]
+        outcome = labels == 1
+    else:
+        predicted = probabilities.max(axis=1)
+        outcome = labels == probabilities.argmax(axis=1)
+    bins = np.eye(N_BINS)[np.minimum((predicted * N_BINS).astype(np.int64), N_BINS - 1)]
+    return (
+        weights @ bins,
+        weights @ (bins * predicted[:, None]),
+        weights @ (bins * outcome[:, None]),
+    )
 
 
 def mean_interval(values: Sequence[float | None]) -> Estimate:
@@ -401,7 +436,32 @@ def paired_bootstrap_difference(
         ]
         values.append(differences[0][0])
         samples.append(np.concatenate(differences[1:]))
-    return _estimate(np.mean(values), np.mean(samples, axis=0))
+    return percentile_interval(np.mean(values), np.mean(samples, axis=0))
+
+
+def percentile_interval(value: float | np.floating[Any], samples: Floats) -> Estimate:
+    """Return a value with the percentiles of its resampled values as its 95 % interval.
+
+    Parameters
+    ----------
+    value : float
+        NaN where it is not defined.
+    samples : numpy.ndarray of float, shape (n_resamples,)
+        NaN where a resample has no value; it does not count.
+
+    Returns
+    -------
+    Estimate
+        Without an interval if no resample has a value, and without anything if `value` is NaN.
+    """
+    if np.isnan(value):
+        return Estimate(None, None, None)
+    defined = samples[~np.isnan(samples)]
+    if len(defined) == 0:
+        return Estimate(float(value), None, None)
+    tail = 100 * (1 - CONFIDENCE) / 2
+    low, high = np.percentile(defined, [tail, 100 - tail])
+    return Estimate(float(value), float(low), float(high))
 
 
 def bootstrap_mean(values: npt.ArrayLike, seed: int = 0) -> Estimate:
@@ -423,7 +483,7 @@ def bootstrap_mean(values: npt.ArrayLike, seed: int = 0) -> Estimate:
     samples = [
         weights @ of_each / len(of_each) for weights in _resampled_weights(len(of_each), rng)
     ]
-    return _estimate(of_each.mean(), np.concatenate(samples))
+    return percentile_interval(of_each.mean(), np.concatenate(samples))
 
 
 def _checked(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> tuple[Labels, Floats]:
@@ -482,24 +542,6 @@ def _curve_areas(positive: npt.NDArray[np.bool_], scores: Floats, weights: Float
     ]
 
 
-def _reliability_sums(
-    labels: Labels, probabilities: Floats, weights: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Return number, summed prediction and summed outcome per bin: (n_weightings, N_BINS)."""
-    if probabilities.shape[1] == 2:
-        predicted = probabilities[:, 1]
-        outcome = labels == 1
-    else:
-        predicted = probabilities.max(axis=1)
-        outcome = labels == probabilities.argmax(axis=1)
-    bins = np.eye(N_BINS)[np.minimum((predicted * N_BINS).astype(np.int64), N_BINS - 1)]
-    return (
-        weights @ bins,
-        weights @ (bins * predicted[:, None]),
-        weights @ (bins * outcome[:, None]),
-    )
-
-
 def _mcc(total: Floats, size: Floats, called: Floats, hits: Floats) -> Floats:
     """Return Matthews' correlation (R_K): NaN with one true class, 0 with one predicted class."""
     agreement = hits * total - (called * size).sum(axis=1)
@@ -520,15 +562,3 @@ def _divide(numerator: Floats, denominator: npt.NDArray[Any]) -> Floats:
     result = np.full(numerator.shape, np.nan)
     np.divide(numerator, denominator, out=result, where=denominator > 0)
     return result
-
-
-def _estimate(value: float | np.floating[Any], samples: Floats) -> Estimate:
-    """Join a value with the percentiles of its resampled values."""
-    if np.isnan(value):
-        return Estimate(None, None, None)
-    defined = samples[~np.isnan(samples)]
-    if len(defined) == 0:
-        return Estimate(float(value), None, None)
-    tail = 100 * (1 - CONFIDENCE) / 2
-    low, high = np.percentile(defined, [tail, 100 - tail])
-    return Estimate(float(value), float(low), float(high))

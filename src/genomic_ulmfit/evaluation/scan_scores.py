@@ -23,13 +23,17 @@ import numpy as np
 import numpy.typing as npt
 
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.evaluation.metrics import Estimate
+from genomic_ulmfit.evaluation.metrics import (
+    CONFIDENCE,
+    RESAMPLES,
+    Estimate,
+    percentile_interval,
+)
 from genomic_ulmfit.evaluation.scan_sites import Site
 
 METRICS = ("precision", "recall", "f1", "auprc")
 BLOCK = 20_000
 """Bases that the bootstrap draws together, for neighbouring sites are not independent."""
-RESAMPLES = 1000
 FEW_BLOCKS = 10
 """Stretches below which a bootstrap's interval is rough."""
 BIN = 5
@@ -134,7 +138,7 @@ class ScanScores:
             "tolerance": self.tolerance,
             "bootstrap": {
                 "resamples": RESAMPLES,
-                "confidence": 0.95,
+                "confidence": CONFIDENCE,
                 "block": BLOCK,
                 "blocks": self.n_blocks,
                 "seed": self.seed,
@@ -201,7 +205,8 @@ def score_calls(
         for name in METRICS:
             samples[name].append(sampled[name])
     estimates = {
-        name: _estimate(values[name][0], np.concatenate(samples[name])) for name in METRICS
+        name: percentile_interval(values[name][0], np.concatenate(samples[name]))
+        for name in METRICS
     }
     if blocks.count == 1:
         # Drawn again and again it is always the same, which is no certainty.
@@ -320,11 +325,3 @@ def _curve(
 
 def _f1(precision: float, recall: float) -> float:
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-
-
-def _estimate(value: np.floating[Any], samples: npt.NDArray[np.float64]) -> Estimate:
-    known = samples[~np.isnan(samples)]
-    if np.isnan(value) or not len(known):
-        return Estimate(None if np.isnan(value) else float(value), None, None)
-    low, high = np.percentile(known, [2.5, 97.5])
-    return Estimate(float(value), float(low), float(high))

@@ -284,17 +284,20 @@ def test_curves_match_counting_at_every_threshold(seed):
         assert precision == pytest.approx(reaching[0][2])
 
 
-def test_reliability_matches_counting(study):
+def test_calibration_matches_counting(study, pictures):
     runs = study[1]["naive", "strict"]
-    predicted, observed, share = threshold_figures._reliability(runs)
     pairs = [(p, label) for labels, values in runs for label, p in zip(labels, values, strict=True)]
     expected = []
     for i in range(10):
         inside = [(p, y) for p, y in pairs if i / 10 <= p < (i + 1) / 10 or (i == 9 and p == 1)]
         if len(inside) >= 10:
             p, y = np.mean(inside, axis=0)
-            expected.append((p, y, len(inside) / len(pairs)))
-    assert np.column_stack([predicted, observed, share]) == pytest.approx(np.array(expected))
+            expected.append((p, y, 8 + 120 * len(inside) / len(pairs)))
+    panel = pictures["calibration"].figure.axes[0]
+    assert panel.get_title(loc="left") == "naive (no pretraining)"
+    _, strict, _ = panel.get_lines()
+    drawn = np.column_stack([*strict.get_data(), panel.collections[0].get_sizes()])
+    assert drawn == pytest.approx(np.array(expected))
 
 
 def test_the_global_state_of_matplotlib_is_not_touched(study):

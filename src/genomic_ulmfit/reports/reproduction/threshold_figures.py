@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from genomic_ulmfit.evaluation.metrics import N_BINS, mean_interval
+from genomic_ulmfit.evaluation.metrics import mean_interval, reliability_sums
 from genomic_ulmfit.reports.numbers import number
 from genomic_ulmfit.reports.picture import (
     DOTTED,
@@ -270,12 +270,15 @@ def _reliability(runs: Sequence[tuple[Labels, Values]]) -> tuple[Values, Values,
     """Return mean prediction, share of promoters and share of sequences of each filled bin."""
     labels = np.concatenate([run[0] for run in runs])
     probabilities = np.concatenate([run[1] for run in runs])
-    bins = np.minimum((probabilities * N_BINS).astype(np.int64), N_BINS - 1)
-    counts = np.bincount(bins, minlength=N_BINS)
+    both = np.column_stack([1 - probabilities, probabilities])
+    sums = reliability_sums(labels, both, np.ones((1, len(labels))))
+    counts, predicted, observed = (of_bins[0] for of_bins in sums)
     filled = counts >= _FEWEST_IN_BIN
-    predicted = np.bincount(bins, probabilities, N_BINS)[filled] / counts[filled]
-    observed = np.bincount(bins, labels, N_BINS)[filled] / counts[filled]
-    return predicted, observed, counts[filled] / counts.sum()
+    return (
+        predicted[filled] / counts[filled],
+        observed[filled] / counts[filled],
+        counts[filled] / counts.sum(),
+    )
 
 
 def _make_square(panel: Axes) -> None:
