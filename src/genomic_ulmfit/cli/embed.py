@@ -68,10 +68,10 @@ def embed(
     a table (not on standard input), or by GC content. k-mers are the input
     embeddings, coloured by GC and by purine content.
     """
-    from genomic_ulmfit.cli.progress import Progress
     from genomic_ulmfit.console import note, plain_console
     from genomic_ulmfit.errors import InputError
     from genomic_ulmfit.inference.embed_job import embed_file
+    from genomic_ulmfit.progress import Progress
 
     if out is None and plot is None:
         raise InputError("--out, --plot: give at least one of them, for vectors or a picture.")

@@ -83,12 +83,12 @@ def explain(
     explain.json (settings and counts). All effects are in log-odds of the
     class; mutagenesis.npz and variants.tsv also have probabilities.
     """
-    from genomic_ulmfit.cli.progress import Progress
     from genomic_ulmfit.console import note, plain_console
     from genomic_ulmfit.files import write_text
     from genomic_ulmfit.inference.explain_files import LOGOS, PAGE
     from genomic_ulmfit.inference.explain_job import explain as explain_all
     from genomic_ulmfit.inference.profiles import from_site
+    from genomic_ulmfit.progress import Progress
     from genomic_ulmfit.reports.explain_figures import draw_average, draw_sequence
     from genomic_ulmfit.reports.explain_page import render_explanation
 
@@ -121,7 +121,7 @@ def explain(
     if explanation is not None:
         console.print(
             f"{len(explanation.ids):,} sequences explained, {result.summary['called']:,} of them "
-            f"called {explanation.name}."
+            f"called {explanation.class_name}."
         )
         stretches = explanation.stretches()
         if stretches:

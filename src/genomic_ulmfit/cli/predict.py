@@ -50,9 +50,9 @@ def predict(
     length only; if it was trained with context, a table's columns before and
     after are read too.
     """
-    from genomic_ulmfit.cli.progress import Progress
     from genomic_ulmfit.console import note, plain_console
     from genomic_ulmfit.inference.predict_job import predict_file
+    from genomic_ulmfit.progress import Progress
 
     with Progress("sequences") as progress:
         result = predict_file(model, sequences, out, format=format, report=progress)

@@ -115,11 +115,11 @@ def scan(
     no calls; start it again. Calibration takes as long for --regions as for
     a genome; --threshold does without.
     """
-    from genomic_ulmfit.cli.progress import Progress
     from genomic_ulmfit.console import note, plain_console
     from genomic_ulmfit.errors import InputError
     from genomic_ulmfit.inference.scan_files import output_path
     from genomic_ulmfit.inference.scan_job import scan_genome
+    from genomic_ulmfit.progress import Progress
     from genomic_ulmfit.reports.scan_figures import draw_region
 
     if mode not in (None, "dense", "exact"):

@@ -64,8 +64,8 @@ def view(
     """
     import webbrowser
 
-    from genomic_ulmfit.cli.progress import Progress
     from genomic_ulmfit.console import note, plain_console
+    from genomic_ulmfit.progress import Progress
     from genomic_ulmfit.reports.view_job import view_scan
 
     with Progress("calls") as progress:

@@ -14,17 +14,14 @@ import json
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import rich.progress
 
 from genomic_ulmfit import __version__
-from genomic_ulmfit.console import plain_console
 from genomic_ulmfit.data.corpus import (
     CONTIG_TYPE,
     HELD_OUT_REGION,
@@ -44,6 +41,7 @@ from genomic_ulmfit.dna.packing import BASES_PER_BYTE, PackedBases
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import atomic_path, file_sha256, require_writable, write_json
+from genomic_ulmfit.progress import Progress
 
 FORMAT_VERSION = 1
 
@@ -54,9 +52,6 @@ TABLES = {"contigs": CONTIG_TYPE, "runs": RUN_TYPE, "train": PIECE_TYPE, "held_o
 SAME = 0.95
 """Share of a genome's bases in contigs that are there already from which on it is the same one: it
 may come with another set of plasmids."""
-
-_LINE_EVERY = 30.0
-"""Seconds between progress lines in a file."""
 
 
 def write_corpus(paths: Sequence[str | Path], out: str | Path, *, progress: bool = True) -> Corpus:
@@ -227,26 +222,11 @@ class _Builder:
         return {name: np.concatenate(parts) for name, parts in self._parts.items()}
 
 
-def _watched(paths: list[Path], progress: bool) -> Iterator[Path]:
-    """Show which of the files is being read: a bar on a terminal, else a line now and then."""
-    console = plain_console(stderr=True)
-    bar = rich.progress.Progress(
-        rich.progress.TextColumn("{task.description}", markup=False),
-        rich.progress.BarColumn(),
-        rich.progress.MofNCompleteColumn(),
-        rich.progress.TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not (progress and console.is_terminal),
-    )
-    last_line = time.monotonic()
-    with bar:
-        task = bar.add_task("", total=len(paths))
+def _watched(paths: list[Path], show: bool) -> Iterator[Path]:
+    """Show which of the files is being read."""
+    with Progress("genomes", show) as progress:
         for number, path in enumerate(paths):
-            bar.update(task, description=path.name, completed=number)
-            if progress and not console.is_terminal and time.monotonic() > last_line + _LINE_EVERY:
-                console.print(f"{number:,} of {len(paths):,} genomes read")
-                last_line = time.monotonic()
+            progress(path.name, number, len(paths))
             yield path
 
 

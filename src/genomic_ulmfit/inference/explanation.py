@@ -28,8 +28,8 @@ class Explanation:
     ids : tuple of str
     windows : tuple of numpy.ndarray of uint8
         The sequences, without context.
-    name : str
-        Class that is asked about.
+    class_name : str
+        The class that is asked about.
     anchor : int or None
         Where in every sequence the site lies.
     log_odds : numpy.ndarray of float32, shape (n,)
@@ -45,7 +45,7 @@ class Explanation:
 
     ids: tuple[str, ...]
     windows: tuple[Codes, ...]
-    name: str
+    class_name: str
     anchor: int | None
     log_odds: Floats
     contributions: dict[str, Floats]

@@ -77,7 +77,7 @@ def draw_average(explanation: Explanation) -> Picture | None:
         "preferred base",
         lines,
         name="average",
-        title=f"What speaks for class {explanation.name}: mean of {found.n:,} sequences",
+        title=f"What speaks for class {explanation.class_name}: mean of {found.n:,} sequences",
         caption=(
             f"Letters: log-odds that the base contributes by {_WORDS[explanation.main]}, summed "
             f"over the sequences that have it there, divided by n = {found.n:,}."
@@ -128,7 +128,7 @@ def draw_sequence(explanation: Explanation, row: int) -> Picture:
         "replaced by",
         lines,
         name=f"{row + 1:04d}_{safe[:60]}",
-        title=f"{name}: probability of class {explanation.name} {chance:.4g}",
+        title=f"{name}: probability of class {explanation.class_name} {chance:.4g}",
         caption=(
             f"Letters: log-odds that the base contributes by {_WORDS[explanation.main]}."
             + ("" if heat is None else " Colours: change of the log-odds by each substitution.")

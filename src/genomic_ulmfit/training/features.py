@@ -17,7 +17,7 @@ from genomic_ulmfit.files import atomic_path
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
 from genomic_ulmfit.models.classifier import side_by_side
 from genomic_ulmfit.models.precision import autocast, best_precision
-from genomic_ulmfit.training.bars import bar
+from genomic_ulmfit.progress import tracked
 
 States = npt.NDArray[np.float16]
 
@@ -65,7 +65,7 @@ def frozen_states(
     device = next(encoder.parameters()).device
     encoder.eval()
     with torch.no_grad(), autocast(precision or best_precision()):
-        for batch in bar(
+        for batch in tracked(
             sequences.in_order_of_length(BATCH),
             "Hidden states",
             -(-len(codes) // BATCH),

@@ -21,7 +21,7 @@ from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
 from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.models.probe import WORD, ProbeHead
-from genomic_ulmfit.training.bars import bar
+from genomic_ulmfit.progress import tracked
 from genomic_ulmfit.training.features import States, frozen_states
 from genomic_ulmfit.training.places import (
     Floats,
@@ -183,7 +183,7 @@ def fit_head(
         raise InputError("labels: all sequences are of one class; a probe needs at least two.")
     fitted = []
     parts = _parts(targets, together or MOST_FOR_FIT, seed)
-    for part in bar(parts, "Linear probe", len(parts), progress):
+    for part in tracked(parts, "Linear probe", len(parts), progress):
         chosen = [codes[i] for i in part]
         read = np.zeros((len(part), 0, 1), np.float16) if states_of is None else states_of(part)
         head = _fit_part(chosen, targets[part], n_classes, recipe, read, frames=frames, seed=seed)

@@ -1,13 +1,17 @@
-"""How far a long command has come, on standard error."""
+"""How far long work has come, on standard error."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
 from types import TracebackType
+from typing import TypeVar
 
 import rich.progress
 
 from genomic_ulmfit.console import plain_console
+
+T = TypeVar("T")
 
 LINE_EVERY = 60.0
 """Seconds between lines where there is no terminal to draw a bar on."""
@@ -19,20 +23,23 @@ class Progress:
     Parameters
     ----------
     unit : str
-        What is counted.
+        What is counted; may be empty.
+    show : bool
+        Without it, nothing is shown.
     """
 
-    def __init__(self, unit: str) -> None:
+    def __init__(self, unit: str, show: bool = True) -> None:
         self.unit = unit
+        self.show = show
         self.console = plain_console(stderr=True)
         self.bar: rich.progress.Progress | None = None
         self.line: rich.progress.TaskID | None = None
         self.last_line = time.monotonic()
 
     def __enter__(self) -> Progress:
-        if self.console.is_terminal:
+        if self.show and self.console.is_terminal:
             self.bar = rich.progress.Progress(
-                rich.progress.TextColumn("{task.description}"),
+                rich.progress.TextColumn("{task.description}", markup=False),
                 rich.progress.BarColumn(),
                 rich.progress.TextColumn("{task.fields[figures]}"),
                 rich.progress.TimeRemainingColumn(),
@@ -53,13 +60,33 @@ class Progress:
 
     def __call__(self, what: str, done: int, total: int | None = None) -> None:
         """Show that `done` of `total` (None: nobody knows) are done."""
-        figures = f"{done:,}" + ("" if total is None else f" of {total:,}") + f" {self.unit}"
+        figures = f"{done:,}" + ("" if total is None else f" of {total:,}")
+        figures = f"{figures} {self.unit}".rstrip()
         if self.bar is not None:
             if self.line is None:
                 self.line = self.bar.add_task(what, total=total, figures=figures)
             self.bar.update(
                 self.line, description=what, completed=done, total=total, figures=figures
             )
-        elif time.monotonic() - self.last_line >= LINE_EVERY:
+        elif self.show and time.monotonic() - self.last_line >= LINE_EVERY:
             self.last_line = time.monotonic()
             self.console.print(f"{what}: {figures}")
+
+
+def tracked(items: Iterable[T], what: str, total: int, show: bool = True) -> Iterator[T]:
+    """Give items one after the other, and show how many are done.
+
+    Parameters
+    ----------
+    items : iterable
+    what : str
+        What is being done.
+    total : int
+        How many there are.
+    show : bool
+        Without it, nothing is shown.
+    """
+    with Progress("", show) as progress:
+        for done, item in enumerate(items, start=1):
+            yield item
+            progress(what, done, total)
