@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from genomic_ulmfit.files import open_text
+from genomic_ulmfit.files import atomic_path, open_text
 
 TEXT = "id,label\n" + "ä,1\r\n" * 10_000
 
@@ -41,3 +41,10 @@ def test_half_of_it_is_not_left(tmp_path: Path, name: str) -> None:
     with pytest.raises(KeyboardInterrupt):
         stopped()
     assert [one.read_text() for one in tmp_path.iterdir()] == ["old"]
+
+
+def test_a_name_as_long_as_names_can_be(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 251 + ".csv")
+    with atomic_path(path) as temporary:
+        temporary.write_text("whole")
+    assert path.read_text() == "whole"

@@ -48,9 +48,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise InputError(f"{final}: exists and is no file that can be replaced; name another.")
     final.parent.mkdir(parents=True, exist_ok=True)
     try:
-        descriptor, name = tempfile.mkstemp(
-            prefix=f".{final.name.split('.')[0]}-", suffix="".join(final.suffixes), dir=final.parent
-        )
+        # Part of the name will do; all of it and more may be longer than names can be.
+        prefix = f".{final.name.split('.')[0][:40]}-"
+        descriptor, name = tempfile.mkstemp("".join(final.suffixes), prefix, final.parent)
     except OSError as error:
         # It names the temporary file, which nobody asked for.
         raise OSError(error.errno, f"cannot be written: {error.strerror}", str(final)) from error

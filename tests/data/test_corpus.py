@@ -266,3 +266,14 @@ def test_regions_of_genomes_that_are_not_trained_on_can_be_left_out(three: Corpu
     kept = rest.without_excluded_regions()
     assert set(kept.held_out["genome"]) == {0, 2}
     assert kept.train.tolist() == rest.train.tolist()
+
+
+def test_a_name_with_brackets_is_a_name_first() -> None:
+    rng = np.random.default_rng(0)
+    genomes = [
+        Genome(name, (Contig(name, rng.integers(0, 4, 20_000).astype(np.uint8)),))
+        for name in ("E[coli]", "Ec")
+    ]
+    corpus = build_corpus(genomes)
+    kept = corpus.without_genomes(["E[coli]"])
+    assert set(kept.train["genome"].tolist()) == {1}

@@ -6,6 +6,7 @@ import errno
 import gzip
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -125,7 +126,11 @@ def test_a_genome_that_shares_its_longest_contig_is_another(tmp_path: Path) -> N
         paths.append(folder)
     corpus = write_corpus(paths, tmp_path / "corpus", progress=False)
     assert [genome.name for genome in corpus.genomes] == ["a", "b"]
-    assert corpus.notes == ()
+    assert [genome.n_bases for genome in corpus.genomes] == [17_800, 11_800]
+    assert corpus.notes == (
+        "b.fna: 1 of its 3 contigs were left out, because they are in a.fna, which is there "
+        "already.",
+    )
 
 
 def test_genomes_whose_files_have_one_name_are_told_apart(tmp_path: Path) -> None:
@@ -283,3 +288,47 @@ def test_what_is_a_corpus_folder(folder: Path, tmp_path: Path) -> None:
     assert not is_corpus_folder(tmp_path)
     assert not is_corpus_folder(folder / MANIFEST)
     assert not is_corpus_folder(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_chromosome_and_its_assembly_in_either_order(first: int, tmp_path: Path) -> None:
+    assembly = write_fasta(tmp_path / "assembly.fna", [20_000, 6_000], seed=1)
+    chromosome = tmp_path / "chromosome.fna"
+    chromosome.write_text("\n".join(assembly.read_text().splitlines()[:2]) + "\n")
+    paths = [chromosome, assembly][:: 1 if first == 0 else -1]
+    corpus = write_corpus(paths, tmp_path / "corpus", progress=False)
+    assert sum(genome.n_bases for genome in corpus.genomes) == 26_000
+    if first == 0:
+        assert corpus.notes == (
+            "assembly.fna: 1 of its 2 contigs were left out, because they are in chromosome.fna, "
+            "which is there already.",
+        )
+    in_memory = build_corpus([read_genome(path) for path in paths], files=paths)
+    assert in_memory.notes == corpus.notes
+    assert in_memory.sha256 == corpus.sha256
+
+
+def test_damage_is_found_before_it_is_read(folder: Path, tmp_path: Path) -> None:
+    for place in range(10, 120, 3):
+        copied = tmp_path / f"copy{place}"
+        shutil.copytree(folder, copied)
+        content = bytearray((copied / "contigs.npy").read_bytes())
+        content[place] ^= 0x80
+        (copied / "contigs.npy").write_bytes(bytes(content))
+        with pytest.raises(InputError, match="sha256 is not the one"):
+            verify(copied)
+
+
+def test_a_manifest_without_a_genome_or_a_sum(folder: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "copy"
+    shutil.copytree(folder, copied)
+    manifest = json.loads((copied / MANIFEST).read_text())
+    genome = manifest["genomes"].pop()
+    (copied / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="not of the same genomes"):
+        verify(copied)
+    manifest["genomes"].append(genome)
+    del manifest["files"]["train.npy"]["sha256"]
+    (copied / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="incomplete or damaged"):
+        verify(copied)

@@ -430,7 +430,15 @@ def test_server_from_the_environment(
 
 
 @pytest.mark.parametrize(
-    "url", ["ncbi.nlm.nih.gov", "ftp://ftp.ncbi.nlm.nih.gov", "http://", "http://["]
+    "url",
+    [
+        "ncbi.nlm.nih.gov",
+        "ftp://ftp.ncbi.nlm.nih.gov",
+        "http://",
+        "http://[",
+        "http://a..b",
+        f"http://{64 * 'a'}.org",
+    ],
 )
 def test_base_url_must_be_one(url: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="base URL"):
@@ -438,7 +446,16 @@ def test_base_url_must_be_one(url: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("timeout", 0.0), ("timeout", -1.0), ("retries", -1), ("backoff", -0.1)]
+    ("name", "value"),
+    [
+        ("timeout", 0.0),
+        ("timeout", -1.0),
+        ("timeout", float("nan")),
+        ("timeout", float("inf")),
+        ("timeout", 1e12),
+        ("retries", -1),
+        ("backoff", -0.1),
+    ],
 )
 def test_senseless_numbers(name: str, value: float, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=name):

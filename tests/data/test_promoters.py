@@ -331,7 +331,7 @@ def test_background_keeps_its_distance(seed: int, circular: bool) -> None:
         Window(f"p{start}", contig, start, strand, contig.window(start, start + 80, strand), "")
         for start, strand in ((100, 1), (900, 1), (2000, -1))
     ]
-    windows = background_windows(genome, sites, 60, np.random.default_rng(seed))
+    windows = background_windows(genome, sites, sites, 60, np.random.default_rng(seed))
     assert [window.name for window in windows] == [f"background_{n}" for n in range(1, 13)]
     for window in windows:
         expected = read(sequence, window.start, window.start + 80, "+-"[window.strand < 0])
@@ -351,7 +351,7 @@ def test_half_of_the_background_is_near_a_site() -> None:
         for start in range(1000, 60_000, 3000)
     ]
     genome = Genome("test", (contig,))
-    windows = background_windows(genome, sites, 60, np.random.default_rng(0))
+    windows = background_windows(genome, sites, sites, 60, np.random.default_rng(0))
     assert len(windows) == 80
     near = [w for w in windows if min(abs(s.start - w.start) for s in sites) <= 250]
     # 40 on their strand, and a sixth of the others on either by chance.
@@ -432,3 +432,50 @@ def test_unusable_tss(tmp_path: Path, line: str, message: str) -> None:
         tss_table(genome, bed(tmp_path, line))
     with pytest.raises(InputError, match="--negatives: got 'all'"):
         tss_table(genome, bed(tmp_path, line), "all")
+
+
+@pytest.mark.parametrize("kind", ["cds", "intergenic", "background"])
+@pytest.mark.parametrize("seed", range(4))
+def test_negatives_keep_away_from_sites_that_give_no_window(
+    kind: str, seed: int, tmp_path: Path
+) -> None:
+    sequence = random_dna(4000, seed)
+    # One site has an ambiguous base in its window, one is too near the end, one has another name.
+    sequence = sequence[:1510] + "N" + sequence[1511:]
+    genes = (Gene("a", 1000, 2000, 1), Gene("b", 2500, 3990, -1))
+    genome = genome_of(sequence, *genes, circular=False)
+    places = (("kept", 700, "+"), ("kept", 1500, "+"), ("kept", 40, "+"), ("other", 3000, "-"))
+    lines = [f"c1\t{place}\t{place + 1}\t{name}\t0\t{s}" for name, place, s in places]
+    table = tss_table(genome, bed(tmp_path, *lines), kind, seed=seed, name="kept")
+    assert positives(table)["id"].tolist() == ["tss_1"]
+    assert any("1 TSS have another name than 'kept'" in note for note in table.attrs["notes"])
+    for row in negatives(table).itertuples():
+        site = row.start + 60 if row.strand == "+" else row.end - 61
+        for _, place, strand in places:
+            if kind == "background" and strand == row.strand:
+                assert abs(site - place) > 50
+            elif kind != "background":
+                first = place - 60 if strand == "+" else place - 19
+                assert row.end <= first or row.start >= first + 80
+
+
+def test_a_name_that_no_site_has(tmp_path: Path) -> None:
+    sites = bed(tmp_path, "c1\t200\t201\ttrain\t0\t+", "c1\t500\t501\ttest\t0\t+")
+    genome = genome_of(random_dna(1000, 0), Gene("g", 300, 900, 1))
+    with pytest.raises(InputError, match=r"--tss-name: got 'Train'.*names found are test, train"):
+        tss_table(genome, sites, name="Train")
+
+
+def test_intergenic_windows_keep_out_of_cds_that_are_no_genes() -> None:
+    contig = Contig("c1", encode(random_dna(900, 0)), other_cds=((100, 400), (600, 900)))
+    windows = intergenic_windows(Genome("test", (contig,)), 50, (), np.random.default_rng(0))
+    assert windows
+    for window in windows:
+        assert window.start + 50 <= 100 or (window.start >= 400 and window.start + 50 <= 600)
+
+
+@pytest.mark.parametrize(("upstream", "downstream"), [(2**62, 50), (100, -(2**62)), (100, 10**9)])
+def test_absurd_windows(upstream: int, downstream: int) -> None:
+    genome = genome_of(random_dna(1000, 0), Gene("g", 300, 900, 1))
+    with pytest.raises(InputError, match=r"stream: got -?\d+, allowed are"):
+        promoter_table(genome, upstream, downstream)

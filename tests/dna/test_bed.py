@@ -55,3 +55,19 @@ def test_no_such_file(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="not a text file"):
         read_bed(tmp_path / "binary")
+
+
+def test_a_coordinate_too_long_to_be_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.bed"
+    path.write_text(f"c1\t1\t{'9' * 5000}\n")
+    with pytest.raises(InputError, match="line 1: not a BED interval"):
+        read_bed(path)
+
+
+@pytest.mark.parametrize(
+    ("fields", "strand"), [("n\t0\t+", 1), ("n\t0\t-", -1), ("n\t0\t.", None), ("n", None)]
+)
+def test_strands(fields: str, strand: int | None, tmp_path: Path) -> None:
+    path = tmp_path / "a.bed"
+    path.write_text(f"c1\t1\t2\t{fields}\n")
+    assert read_bed(path).lines[0].strand == strand

@@ -458,3 +458,19 @@ def test_k12_has_the_genes_that_the_protocol_counts():
     assert decode(contig.window(named["prfB"].start, named["prfB"].end, -1))[:3] == "ATG"
     starts = [decode(contig.window(gene.start, gene.end, gene.strand)[:3]) for gene in contig.genes]
     assert sum(start in ("ATG", "GTG", "TTG") for start in starts) / len(starts) > 0.95
+
+
+def test_parts_of_cds_that_are_no_genes_are_known(tmp_path: Path) -> None:
+    path = tmp_path / "g.gbk"
+    path.write_text(
+        "LOCUS       X                        600 bp    DNA     linear   BCT 01-JAN-2020\n"
+        "FEATURES             Location/Qualifiers\n"
+        "     CDS             join(100..200,complement(300..400))\n"
+        '                     /gene="spliced"\n'
+        "     CDS             join(350..450,J00194.1:100..202)\n"
+        "     CDS             500..590\n"
+        f"ORIGIN\n        1 {'acgt' * 150}\n//\n"
+    )
+    (contig,) = read_genome(path).contigs
+    assert [(gene.start, gene.end) for gene in contig.genes] == [(499, 590)]
+    assert contig.other_cds == ((99, 200), (299, 450))

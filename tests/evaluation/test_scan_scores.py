@@ -242,3 +242,10 @@ def test_selection(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--regions: none of 3 known sites lies in them"):
         select(calls, truth, regions=read_bed(bed))
     assert select([], truth).calls == ()
+
+
+@pytest.mark.parametrize("tolerance", [-1, 10_001, 10**30])
+def test_tolerances_that_mean_nothing(tolerance: int) -> None:
+    site = Site("c", 5, 1, 1.0)
+    with pytest.raises(InputError, match=f"--tolerance: got {tolerance}, allowed are 0 to 10,000"):
+        score_calls([site], [site], tolerance=tolerance)

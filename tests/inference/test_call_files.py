@@ -128,3 +128,10 @@ def test_calls_are_named_by_their_class(
     assert unquote(fields[8]).startswith(f"ID={name}_1;")
     write_bed([Call(of, 200, 1, 2.0)], kind, SETTINGS, path)
     assert path.read_text(encoding="utf-8").splitlines()[-1].split("\t")[3] == f"{name}_1"
+
+
+def test_a_contig_whose_name_looks_like_a_comment(tmp_path: Path) -> None:
+    of = Contig("#>c", np.zeros(1000, np.uint8))
+    path = tmp_path / "calls.gff3"
+    write_gff3([Call(of, 200, 1, 2.0)], kind_of("1"), [of], SETTINGS, path)
+    assert path.read_text().splitlines()[-1].startswith("%23%3Ec\t")

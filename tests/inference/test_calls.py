@@ -104,3 +104,29 @@ def test_a_gene_that_starts_just_before_the_origin(strand: int) -> None:
 def test_scores_beyond_what_exponentials_can_say() -> None:
     assert Call(contig(), 0, 1, -2000.0).probability == 0
     assert Call(contig(), 0, 1, 2000.0).probability == 1
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 199), st.sampled_from([1, -1])), max_size=12),
+    st.integers(0, 199),
+    st.sampled_from([1, -1]),
+    st.booleans(),
+)
+def test_the_nearest_start_against_all_of_them(
+    starts: list[tuple[int, int]], anchor: int, strand: int, circular: bool
+) -> None:
+    genes = [Gene(f"g{n}", start, start + 1, way) for n, (start, way) in enumerate(sorted(starts))]
+    (call,) = called(contig(*genes, length=200, circular=circular), strand, [anchor])
+    turns = (-200, 0, 200) if circular else (0,)
+    distances = [
+        strand * (gene.start - anchor) + turn
+        for gene in genes
+        if gene.strand == strand
+        for turn in turns
+    ]
+    possible = [distance for distance in distances if distance >= -15]
+    if not possible:
+        assert (call.gene, call.distance) == (None, None)
+    else:
+        assert call.distance in possible
+        assert abs(call.distance) == min(map(abs, possible))

@@ -186,3 +186,17 @@ def test_files_hold_the_same() -> None:
         for name, chance in zip("012", prediction.probabilities, strict=True):
             assert float(row[f"probability_{name}"]) == line["probabilities"][name]
             assert line["probabilities"][name] == pytest.approx(chance, rel=1e-5)
+
+
+@pytest.mark.parametrize(("before", "after"), [("ACGT", "AC"), ("", "ACGTAC"), ("AC", "AC")])
+def test_context_of_another_length_than_in_training(
+    before: str, after: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"sequence,before,after\nACGT,ACG,TTT\nACGT,,\nACGT,{before},{after}\n")
+    read = read_sequences(path, context=3)
+    assert decode(next(read).codes) == "ACGACGTTTT"
+    assert decode(next(read).codes) == "ACGT"
+    with pytest.raises(InputError, match=f"row 3: has {len(before)} bases before and {len(after)}"):
+        next(read)
+    assert [decode(one.codes) for one in read_sequences(path)] == ["ACGT"] * 3

@@ -65,3 +65,27 @@ def test_stretches_of_short_or_unhelpful_sequences() -> None:
 def test_numbers_have_no_zero() -> None:
     assert [from_site(place, 3) for place in range(6)] == [-3, -2, -1, 1, 2, 3]
     assert from_site(0, None) == 1
+
+
+def test_only_bases_that_stand_there_are_named() -> None:
+    window = encode("ACGTN")
+    values = np.array([[-1, -1, -1, -1, np.nan]], np.float32)
+    found = average(values, [window])
+    assert found.consensus == "ACGTN"
+    assert found.mean[:4] == pytest.approx(-1)
+    assert np.isnan(found.mean[4])
+    assert np.isnan(found.error).all()
+
+
+def test_errors_are_of_the_sequences_that_are_known() -> None:
+    windows = [encode("NNNNNNAAAA")] * 8 + [encode("CCCCCCAAAA")] * 2
+    values = np.zeros((10, 10), np.float32)
+    values[:8, :6] = np.nan
+    values[8:, :6] = [[1], [2]]
+    found = average(values, windows)
+    assert found.mean[:6] == pytest.approx(1.5)
+    assert found.error[:6] == pytest.approx(0.5)
+    (stretch,) = stretches_of_average(values, found)
+    assert (stretch.start, stretch.end, stretch.bases) == (0, 6, "CCCCCC")
+    assert stretch.contribution == pytest.approx(9)
+    assert stretch.error == pytest.approx(np.std([6, 12], ddof=1) / np.sqrt(2))

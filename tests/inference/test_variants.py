@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, decode, encode, reverse_complement
 from genomic_ulmfit.dna.genome import Contig
@@ -351,3 +352,24 @@ def test_refused_by_line(motif_model: Classifier) -> None:
     unknown = Contig("c", np.full(100, AMBIGUOUS, np.uint8))
     with pytest.raises(InputError, match="but c has N at base 51"):
         effects(motif_model, unknown, at(unknown, 50, "A", "C"))
+
+
+def test_single_breakends_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "v.vcf"
+    path.write_text("#CHROM\tPOS\tID\tREF\tALT\nc\t5\t.\tA\tA.,.A,C\n")
+    variants, notes = read_variants(path)
+    assert [variant.alt for variant in variants] == ["C"]
+    assert notes[0].startswith("2 alleles of v.vcf were left out")
+
+
+def test_a_window_that_an_allele_does_not_change_is_not_told_of(motif_model: Classifier) -> None:
+    # In a run of one base, one more of it moves what lies behind: windows within stay as they are.
+    generator = torch.manual_seed(0)
+    model = Classifier(motif_model.config).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, 0, 0.3, generator=generator)
+    for place in (15, 40, 65):
+        of = Contig("c", encode("GATTACAG" * 5 + "T" * 60 + "CATG" * 10))
+        (effect,) = effects(model, of, at(of, place + 25, "T", "TT"))
+        assert effect is not None
+        assert effect.log_odds_ref != effect.log_odds_alt

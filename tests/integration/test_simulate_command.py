@@ -45,10 +45,11 @@ def test_its_tss_as_bed_are_what_other_commands_read(tmp_path):
 
 
 def test_the_genome_is_not_overwritten_by_its_tss(tmp_path):
-    done = run("--out", tmp_path / "sim.gbk", "--tss", tmp_path / "sim.gbk")
-    assert done.returncode == 2
-    assert "--tss" in done.stderr
-    assert list(tmp_path.iterdir()) == []
+    for same in (tmp_path / "sim.gbk", tmp_path / ".." / tmp_path.name / "sim.gbk"):
+        done = run("--out", tmp_path / "sim.gbk", "--tss", same)
+        assert done.returncode == 2
+        assert "--tss" in done.stderr
+        assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("arguments", [("--genes", 0), ()], ids=["no genes", "out is a folder"])

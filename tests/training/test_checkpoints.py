@@ -239,6 +239,11 @@ def test_a_truncated_or_foreign_checkpoint_is_refused(
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(InputError, match=r"--resume: .*last.ckpt.* damaged"):
         run(corpus, interrupted, resume=True)
+    whole = path.read_bytes()
+    for length in range(64, len(whole), len(whole) // 40):
+        path.write_bytes(whole[:length])
+        with pytest.raises(InputError, match=r"--resume: .*last.ckpt.* damaged"):
+            precision_to_resume(path)
     torch.save({"epoch": 3}, path)
     with pytest.raises(InputError, match=r"--resume: .*last.ckpt.* damaged"):
         run(corpus, interrupted, resume=True)

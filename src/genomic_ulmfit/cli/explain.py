@@ -120,8 +120,8 @@ def explain(
     console = plain_console()
     if explanation is not None:
         console.print(
-            f"{len(explanation.ids):,} sequences explained, {result.summary['called']:,} of them "
-            f"called {explanation.class_name}."
+            f"{len(explanation.ids):,} sequences explained; class {explanation.class_name} has a "
+            f"probability above 0.5 in {result.summary['called']:,} of them."
         )
         stretches = explanation.stretches()
         if stretches:

@@ -48,6 +48,14 @@ def promoters(
             "--framing tss, such as a database of mapped promoters exports."
         ),
     ] = None,
+    tss_name: Annotated[
+        str | None,
+        typer.Option(
+            help="Learn from the sites of this name (column 4) alone, and keep other windows away "
+            "from all: so sites of other names can be left for evaluate-scan --truth-name.",
+            show_default="all sites",
+        ),
+    ] = None,
     negatives: Annotated[
         str | None,
         typer.Option(
@@ -71,7 +79,7 @@ def promoters(
         typer.Option(
             metavar="strict|seed|none",
             help="strict keeps homologous sequences together; seed does not and leaks; none leaves "
-            "all to train on, where a scan is to be scored on sites that --tss leaves out.",
+            "all to train on, where a scan is to be scored on sites that --tss-name leaves out.",
         ),
     ] = "strict",
     seed: Annotated[
@@ -125,6 +133,7 @@ def promoters(
             upstream=upstream,
             downstream=downstream,
             tss=tss,
+            tss_name=tss_name,
             negatives=negatives,
             context=context,
             protocol=protocol,

@@ -44,7 +44,7 @@ def simulate(
     from genomic_ulmfit.errors import InputError
     from genomic_ulmfit.files import require_writable
 
-    if tss is not None and tss.absolute() == out.absolute():
+    if tss is not None and tss.resolve() == out.resolve():
         raise InputError(f"--tss: {tss} is the genome's file already; name another.")
     for file, option in ((out, "--out"), (tss, "--tss")):
         if file is not None:

@@ -49,6 +49,10 @@ RUN_TYPE = np.dtype([("contig", "<i4"), ("position", "<i8"), ("start", "<i8"), (
 
 CONTIG_TYPE = np.dtype([("genome", "<i4"), ("length", "<i8")])
 
+SAME = 0.95
+"""Share of a genome's bases in contigs that are there already from which on it is the same one: it
+may come with another set of plasmids."""
+
 
 @dataclass(frozen=True)
 class CorpusGenome:
@@ -175,13 +179,13 @@ class Corpus:
         """
         excluded: set[int] = set()
         for pattern in patterns:
-            matching = {
-                index
-                for index, genome in enumerate(self.genomes)
-                if any(
-                    fnmatch.fnmatchcase(name.lower(), pattern.lower())
-                    for name in (genome.name, genome.file, *genome.accessions)
-                )
+            names = [
+                {name.lower() for name in (genome.name, genome.file, *genome.accessions)}
+                for genome in self.genomes
+            ]
+            # Names may have brackets of their own.
+            matching = {i for i, of_one in enumerate(names) if pattern.lower() in of_one} or {
+                i for i, of_one in enumerate(names) if fnmatch.filter(of_one, pattern.lower())
             }
             if not matching:
                 known = ", ".join(genome.name for genome in self.genomes[:10])
@@ -416,10 +420,18 @@ def build_corpus(
     InputError
         If nothing is left to train on or to hold out.
     """
-    described, parts = [], []
+    described: list[CorpusGenome] = []
+    parts: list[GenomeText] = []
+    notes: list[str] = []
+    known = KnownContigs()
     n_contigs = n_bytes = 0
-    for number, genome in enumerate(genomes):
-        part = genome_text(genome, share).placed(number, n_contigs, n_bytes * BASES_PER_BYTE)
+    for number, whole in enumerate(genomes):
+        genome, left_out = known.without(whole, files[number].name if files else whole.name)
+        notes += left_out
+        if left_out and not genome.contigs:
+            continue
+        text = genome_text(genome, share)
+        part = text.placed(len(parts), n_contigs, n_bytes * BASES_PER_BYTE)
         described.append(describe(genome, part, files[number] if files else None))
         parts.append(part)
         n_contigs += len(part.contigs)
@@ -441,7 +453,57 @@ def build_corpus(
         train,
         held_out,
         hashlib.sha256(packed.data).hexdigest(),
+        tuple(notes),
     )
+
+
+class KnownContigs:
+    """Keeps a corpus from holding a sequence twice, once to train on and once held out."""
+
+    def __init__(self) -> None:
+        self._genome_of: dict[str, str] = {}
+
+    def without(self, genome: Genome, name: str) -> tuple[Genome, list[str]]:
+        """Leave out of a genome what was there before it, and remember the rest.
+
+        Parameters
+        ----------
+        genome : Genome
+        name : str
+            What notes call it.
+
+        Returns
+        -------
+        genome : Genome
+            Without contigs whose very bases are there already; without any contig if they are
+            `SAME` of it or more: then it is the same genome, maybe with other plasmids.
+        notes : list of str
+            What was left out, one sentence.
+        """
+        digests = [hashlib.sha256(contig.codes.data).hexdigest() for contig in genome.contigs]
+        lengths: dict[str, int] = {}
+        for digest, contig in zip(digests, genome.contigs, strict=True):
+            if digest in self._genome_of:
+                lengths[digest] = lengths.get(digest, 0) + len(contig)
+        if not lengths:
+            self._genome_of |= dict.fromkeys(digests, name)
+            return genome, []
+        before = self._genome_of[max(lengths, key=lambda digest: lengths[digest])]
+        if sum(lengths.values()) >= SAME * genome.n_bases:
+            return replace(genome, contigs=()), [
+                f"{name}: left out, because it is the same genome as {before}, which is there "
+                "already."
+            ]
+        new = tuple(
+            contig
+            for digest, contig in zip(digests, genome.contigs, strict=True)
+            if digest not in lengths
+        )
+        self._genome_of |= dict.fromkeys(set(digests) - set(lengths), name)
+        return replace(genome, contigs=new), [
+            f"{name}: {len(genome.contigs) - len(new):,} of its {len(genome.contigs):,} contigs "
+            f"were left out, because they are in {before}, which is there already."
+        ]
 
 
 def describe(genome: Genome, text: GenomeText, file: Path | None) -> CorpusGenome:

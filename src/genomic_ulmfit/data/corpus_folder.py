@@ -17,7 +17,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import IO, Any
+from tokenize import TokenError
+from typing import IO
 
 import numpy as np
 
@@ -32,6 +33,7 @@ from genomic_ulmfit.data.corpus import (
     Corpus,
     CorpusGenome,
     GenomeText,
+    KnownContigs,
     Table,
     describe,
     genome_text,
@@ -49,18 +51,13 @@ MANIFEST = "manifest.json"
 BASES = "bases.2bit"
 TABLES = {"contigs": CONTIG_TYPE, "runs": RUN_TYPE, "train": PIECE_TYPE, "held_out": PIECE_TYPE}
 
-SAME = 0.95
-"""Share of a genome's bases in contigs that are there already from which on it is the same one: it
-may come with another set of plasmids."""
-
 
 def write_corpus(paths: Sequence[str | Path], out: str | Path, *, progress: bool = True) -> Corpus:
     """Build a corpus from genome files, one at a time, and write its folder.
 
-    A genome that is there twice (the same file, or another one of whose bases `SAME` or more are
-    in contigs that are there already) is taken once, and one too short to hold anything out is
-    left out: the corpus's notes say so. `genomic_ulmfit.data.corpus.genome_text` says how a genome
-    is divided.
+    What is there twice (a genome, or some of its contigs: see `KnownContigs`) is taken once, and a
+    genome too short to hold anything out is left out: the corpus's notes say so.
+    `genomic_ulmfit.data.corpus.genome_text` says how a genome is divided.
 
     Parameters
     ----------
@@ -161,7 +158,7 @@ class _Builder:
         self.notes: list[str] = []
         self._n_contigs = 0
         self._parts: dict[str, list[Table]] = {name: [] for name in TABLES}
-        self._known: dict[str, str] = {}
+        self._known = KnownContigs()
         self._names: set[str] = set()
 
     def add(self, path: Path, *, keep: bool) -> None:
@@ -174,17 +171,9 @@ class _Builder:
         if not genome.contigs:
             self.notes.append(f"{path.name}: no sequence; left out.")
             return
-        contigs = {
-            hashlib.sha256(contig.codes.data).hexdigest(): len(contig) for contig in genome.contigs
-        }
-        there = {
-            sequence: length for sequence, length in contigs.items() if sequence in self._known
-        }
-        if sum(there.values()) >= SAME * sum(contigs.values()):
-            self.notes.append(
-                f"{path.name}: left out, because it is the same genome as "
-                f"{self._known[max(there, key=lambda one: there[one])]}, which is there already."
-            )
+        genome, left_out = self._known.without(genome, path.name)
+        self.notes += left_out
+        if not genome.contigs:
             return
         text = genome_text(genome)
         if not len(text.train) or not len(text.held_out):
@@ -193,8 +182,6 @@ class _Builder:
                 "some of it out."
             )
             return
-        for sequence in contigs:
-            self._known.setdefault(sequence, path.name)
         self._place(genome, path, text)
 
     def _place(self, genome: Genome, path: Path, text: GenomeText) -> None:
@@ -269,17 +256,21 @@ def open_corpus(folder: str | Path) -> Corpus:
             f"{FORMAT_VERSION}. Build it again."
         )
     with _damage_reported(folder):
-        for name in (BASES, *(f"{table}.npy" for table in TABLES)):
+        for name in _file_names():
             size = (folder / name).stat().st_size
             if size != manifest["files"][name]["bytes"]:
                 raise ValueError(f"{name} has {size:,} bytes")
+        genomes = tuple(
+            CorpusGenome(**{**entry, "accessions": tuple(entry["accessions"])})
+            for entry in manifest["genomes"]
+        )
+        contigs = _table(folder, "contigs")
+        if set(contigs["genome"].tolist()) != set(range(len(genomes))):
+            raise ValueError(f"{MANIFEST} and contigs.npy are not of the same genomes")
         return Corpus(
-            tuple(
-                CorpusGenome(**{**entry, "accessions": tuple(entry["accessions"])})
-                for entry in manifest["genomes"]
-            ),
+            genomes,
             PackedBases.open(folder / BASES),
-            _table(folder, "contigs"),
+            contigs,
             _table(folder, "runs"),
             _table(folder, "train"),
             _table(folder, "held_out"),
@@ -296,21 +287,41 @@ def verify(folder: str | Path) -> None:
     InputError
         If one differs.
     """
-    open_corpus(folder)
-    files: dict[str, Any] = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
-    for name in (BASES, *(f"{table}.npy" for table in TABLES)):
-        if file_sha256(Path(folder) / name) != files["files"][name]["sha256"]:
+    folder = Path(folder)
+    with _damage_reported(folder):
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        sums = {name: manifest["files"][name]["sha256"] for name in _file_names()}
+    # Before what is damaged is read.
+    for name, sha256 in sums.items():
+        if file_sha256(folder / name) != sha256:
             raise InputError(
-                f"{Path(folder) / name}: its sha256 is not the one in {MANIFEST}; the corpus is "
+                f"{folder / name}: its sha256 is not the one in {MANIFEST}; the corpus is "
                 "damaged. Build it or copy it again."
             )
+    open_corpus(folder)
+
+
+def _file_names() -> tuple[str, ...]:
+    return (BASES, *(f"{table}.npy" for table in TABLES))
+
+
+# NumPy reads the head of a table as Python.
+_SIGNS_OF_DAMAGE = (
+    AttributeError,
+    FileNotFoundError,
+    LookupError,
+    SyntaxError,
+    TokenError,
+    TypeError,
+    ValueError,
+)
 
 
 @contextlib.contextmanager
 def _damage_reported(folder: Path) -> Iterator[None]:
     try:
         yield
-    except (LookupError, TypeError, ValueError, AttributeError, FileNotFoundError) as error:
+    except _SIGNS_OF_DAMAGE as error:
         reason = " ".join(str(error).split())
         raise InputError(
             f"{folder}: the corpus is incomplete or damaged ({reason}). Build it or copy it again."

@@ -58,6 +58,8 @@ _NUCLEOTIDE = re.compile(
 _TRANSIENT_STATUS = {408, 429, 500, 502, 503, 504}
 _LONGEST_WAIT = 120.0
 _CONNECT_TIMEOUT = 10.0
+LONGEST_TIMEOUT = 86_400
+"""Seconds."""
 
 
 class NcbiUnavailable(InputError):
@@ -120,8 +122,11 @@ def fetch_genome(
     second. Memory use does not grow with the genome.
     """
     name = _checked_accession(accession)
-    if timeout <= 0:
-        raise InputError(f"timeout: got {timeout:g}, must be more than 0 seconds.")
+    if not 0 < timeout <= LONGEST_TIMEOUT:
+        raise InputError(
+            f"timeout: got {timeout:g}, allowed are more than 0 and up to {LONGEST_TIMEOUT:,} "
+            "seconds."
+        )
     if retries < 0 or backoff < 0:
         raise InputError(f"retries, backoff: got {retries}, {backoff:g}, must not be negative.")
     out = Path(out_dir)
@@ -201,6 +206,11 @@ def _checked_accession(accession: str) -> str:
     )
 
 
+def _is_host(name: str | None) -> bool:
+    """Tell whether a name has the parts that a host's may have (RFC 1035, section 2.3.4)."""
+    return bool(name) and all(0 < len(part) <= 63 for part in str(name).split("."))
+
+
 @dataclass(frozen=True)
 class _Server:
     """Where and how to ask."""
@@ -220,7 +230,7 @@ class _Server:
             parts = urlsplit(base)
         except ValueError:
             parts = urlsplit("")
-        if parts.scheme not in {"http", "https"} or not parts.netloc:
+        if parts.scheme not in {"http", "https"} or not _is_host(parts.hostname):
             raise InputError(
                 f"base URL: got {base!r}, must be http:// or https:// and a host "
                 "(--base-url or GENOMIC_ULMFIT_NCBI_URL)."

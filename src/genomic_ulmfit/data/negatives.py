@@ -140,8 +140,8 @@ def intergenic_windows(
     windows: list[Window] = []
     for contig in genome.contigs:
         covered = (contig.codes == AMBIGUOUS) | _covered(contig, avoid, length)
-        for gene in contig.genes:
-            covered[np.arange(gene.start, gene.end) % len(contig)] = True
+        for start, end in (*((gene.start, gene.end) for gene in contig.genes), *contig.other_cds):
+            covered[np.arange(start, end) % len(contig)] = True
         edges = np.flatnonzero(np.diff(covered, prepend=True, append=True))
         for start, end in zip(edges[::2], edges[1::2], strict=True):
             fitting = (end - start) // length
@@ -160,12 +160,18 @@ def _covered(contig: Contig, windows: Sequence[Window], length: int) -> npt.NDAr
     covered = np.zeros(len(contig), dtype=bool)
     for window in windows:
         if window.contig is contig:
-            covered[np.arange(window.start, window.start + length) % len(contig)] = True
+            bases = np.arange(window.start, window.start + length)
+            inside = bases[(bases >= 0) & (bases < len(contig))]
+            covered[bases % len(contig) if contig.circular else inside] = True
     return covered
 
 
 def background_windows(
-    genome: Genome, sites: Sequence[Window], anchor: int, rng: np.random.Generator
+    genome: Genome,
+    sites: Sequence[Window],
+    avoid: Sequence[Window],
+    anchor: int,
+    rng: np.random.Generator,
 ) -> list[Window]:
     """Cut what a scan meets besides its sites: places of both strands, half of them near sites.
 
@@ -174,6 +180,8 @@ def background_windows(
     genome : Genome
     sites : sequence of Window
         Windows of one length around the sites.
+    avoid : sequence of Window
+        Windows of that length around all sites that are known, whether they can be cut or not.
     anchor : int
         Bases from a window's first base to its site.
     rng : numpy.random.Generator
@@ -182,8 +190,8 @@ def background_windows(
     -------
     list of Window
         Named ``background_N``, `PER_SITE` (4) for each site, without ambiguous bases and at
-        least `NEAR` (51) bases away from every site of their strand. Fewer where a genome has
-        no room for so many.
+        least `NEAR` (51) bases away from every site of their strand in `avoid`. Fewer where a
+        genome has no room for so many.
     """
     length = len(sites[0].codes)
 
@@ -191,7 +199,7 @@ def background_windows(
         return window.start + site_offset(window.strand, length, anchor)
 
     known: dict[tuple[str, int], list[int]] = {}
-    for site in sites:
+    for site in avoid:
         known.setdefault((site.contig.name, site.strand), []).append(place(site))
     taken = {key: np.array(places) for key, places in known.items()}
     bases = np.array([len(contig) for contig in genome.contigs], dtype=np.float64)

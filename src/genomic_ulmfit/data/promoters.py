@@ -47,6 +47,9 @@ COLUMNS = (
 
 NEGATIVES = ("cds", "intergenic", "shuffled", "background")
 
+LONGEST = 100_000
+"""Bases before and behind a site, at most."""
+
 
 @dataclass(frozen=True)
 class Framing:
@@ -179,6 +182,7 @@ def tss_table(
     downstream: int = 20,
     seed: int = 0,
     context: int = 0,
+    name: str | None = None,
 ) -> pd.DataFrame:
     """Cut windows at transcription start sites and as long windows that are none.
 
@@ -200,6 +204,8 @@ def tss_table(
         Of the negatives.
     context : int
         Bases on either side of each window to write down beside it.
+    name : str, optional
+        Only sites of this name (column 4) become positives. Negatives keep away from all.
 
     Returns
     -------
@@ -219,10 +225,11 @@ def tss_table(
         genome.require_genes()
     length = _length(upstream, downstream)
     rng = np.random.default_rng(seed)
-    sites, notes = _windows_at_sites(genome, bed, upstream, length)
+    every, notes = _windows_at_sites(genome, bed, upstream, length, name)
+    sites = [window for window in every if window.name]
     others: list[Window] = []
     if sites:
-        others, negative_notes = _negatives(negatives, genome, sites, upstream, rng)
+        others, negative_notes = _negatives(negatives, genome, sites, every, upstream, rng)
         notes += negative_notes
     for kind, windows in (("promoter", sites), (negatives, others)):
         if not windows:
@@ -238,26 +245,49 @@ def tss_table(
 
 
 def _windows_at_sites(
-    genome: Genome, bed: str | os.PathLike[str], upstream: int, length: int
+    genome: Genome, bed: str | os.PathLike[str], upstream: int, length: int, named: str | None
 ) -> tuple[list[Window], list[str]]:
-    """Cut a window at each site of a BED file; also say which sites gave none."""
+    """Cut a window at each site of a BED file; also say which sites gave none.
+
+    Of these the window has no name: negatives keep away from it all the same.
+    """
     contigs = {contig.name: contig for contig in genome.contigs}
     found: dict[tuple[str, int, int], Window] = {}
-    repeated = off_edge = ambiguous = 0
+    names: set[str] = set()
+    repeated = off_edge = ambiguous = of_others = 0
     for line in read_bed(bed).lines:
         contig, strand = _checked_site(line, bed, genome, contigs)
         start = line.start - upstream if strand > 0 else line.end + upstream - length
         codes = contig.window(start, start + length, strand)
-        if (contig.name, start, strand) in found:
+        place, name = (contig.name, start, strand), f"tss_{line.number}"
+        names.add(line.fields[3])
+        if named not in (None, line.fields[3]):
+            of_others += 1
+            name = ""
+        elif place in found and found[place].name:
             repeated += 1
+            continue
         elif codes is None:
             off_edge += 1
+            name = ""
         elif (codes == AMBIGUOUS).any():
             ambiguous += 1
-        else:
-            window = Window(f"tss_{line.number}", contig, start, strand, codes, "")
-            found[contig.name, start, strand] = window
+            name = ""
+        if name or place not in found:
+            nothing = contig.codes[:0]
+            window = Window(name, contig, start, strand, nothing if codes is None else codes, "")
+            found[place] = window
+    if named is not None and named not in names:
+        raise InputError(
+            f"--tss-name: got {named!r}, but no site in {bed} has this name; names found are "
+            f"{', '.join(sorted(names)[:3])}{', ...' if len(names) > 3 else ''}."
+        )
     notes = []
+    if of_others:
+        notes.append(
+            f"{of_others:,} TSS have another name than {named!r}: they are no promoters here, and "
+            "other windows keep away from them."
+        )
     if repeated:
         notes.append(f"{repeated:,} TSS were listed before and count once.")
     if off_edge:
@@ -288,17 +318,22 @@ def _checked_site(
 
 
 def _negatives(
-    kind: str, genome: Genome, sites: Sequence[Window], anchor: int, rng: np.random.Generator
+    kind: str,
+    genome: Genome,
+    sites: Sequence[Window],
+    avoid: Sequence[Window],
+    anchor: int,
+    rng: np.random.Generator,
 ) -> tuple[list[Window], list[str]]:
-    """Cut windows of one kind that are none of the sites; also say what gave none."""
+    """Cut windows of one kind that are no known sites; also say what gave none."""
     length = len(sites[0].codes)
     if kind == "cds":
-        return coding_windows(genome, length, rng, avoid=sites)
+        return coding_windows(genome, length, rng, avoid=avoid)
     if kind == "intergenic":
-        return intergenic_windows(genome, length, sites, rng), []
+        return intergenic_windows(genome, length, avoid, rng), []
     if kind == "shuffled":
         return shuffled_windows(sites, rng), []
-    return background_windows(genome, sites, anchor, rng), []
+    return background_windows(genome, sites, avoid, anchor, rng), []
 
 
 def _thinned(windows: list[Window], most: int, rng: np.random.Generator) -> list[Window]:
@@ -309,8 +344,12 @@ def _thinned(windows: list[Window], most: int, rng: np.random.Generator) -> list
 
 
 def _length(upstream: int, downstream: int) -> int:
-    if upstream < 0:
-        raise InputError(f"upstream: got {upstream}, allowed are 0 and more bases.")
+    if not 0 <= upstream <= LONGEST:
+        raise InputError(f"upstream: got {upstream}, allowed are 0 to {LONGEST:,} bases.")
+    if abs(downstream) > LONGEST:
+        raise InputError(
+            f"downstream: got {downstream}, allowed are {-LONGEST:,} to {LONGEST:,} bases."
+        )
     length = upstream + downstream
     if length < WORD:
         raise InputError(

@@ -56,6 +56,7 @@ def write_promoters(
     upstream: int | None = None,
     downstream: int | None = None,
     tss: str | Path | None = None,
+    tss_name: str | None = None,
     negatives: str | None = None,
     context: int = 0,
     protocol: str = "strict",
@@ -76,6 +77,8 @@ def write_promoters(
         Bases before that place, and from it on; the framing's if not given.
     tss : path-like, optional
         BED of transcription start sites; for the framing "tss" alone, which needs it.
+    tss_name : str, optional
+        Only sites of this name are promoters; for `tss` alone.
     negatives : str, optional
         As in `tss_table`, "cds" if not given; for the framing "tss" alone.
     context : int
@@ -98,6 +101,8 @@ def write_promoters(
         too few windows.
     """
     _check(framing, tss, negatives, protocol)
+    if tss_name is not None and tss is None:
+        raise InputError(f"--tss-name: got {tss_name!r} without --tss, which has the sites.")
     require_another(out, genome_path, tss)
     require_writable(Path(out).parent)
     default = FRAMINGS[framing]
@@ -108,7 +113,7 @@ def write_promoters(
     genome = read_genome(genome_path)
     report("Cutting and comparing windows")
     if tss is not None:
-        windows = tss_table(genome, tss, negatives or "cds", before, after, seed, context)
+        windows = tss_table(genome, tss, negatives or "cds", before, after, seed, context, tss_name)
     else:
         windows = promoter_table(genome, before, after, seed, context)
     leaks: dict[str, Leakage] = {}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import read_text
+
+_COORDINATE = re.compile("[0-9]{1,18}")
 
 _NOT_DATA = ("#", "track", "browser")
 
@@ -99,7 +102,6 @@ def _fields(line: str) -> tuple[str, ...]:
 def _is_interval(fields: tuple[str, ...]) -> bool:
     return (
         len(fields) >= 3
-        and fields[1].isdecimal()
-        and fields[2].isdecimal()
+        and all(_COORDINATE.fullmatch(field) for field in fields[1:3])
         and int(fields[1]) <= int(fields[2])
     )

@@ -77,6 +77,8 @@ class Contig:
         In order of their start.
     tss : tuple of (int, int)
         Known transcription start sites as (position, strand): simulated genomes have them.
+    other_cds : tuple of (int, int)
+        Parts of CDS that are no `Gene`, for their locations cannot be told in one: coding, too.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Contig:
     circular: bool = False
     genes: tuple[Gene, ...] = ()
     tss: tuple[tuple[int, int], ...] = ()
+    other_cds: tuple[tuple[int, int], ...] = ()
 
     def __len__(self) -> int:
         return len(self.codes)

@@ -25,6 +25,7 @@ from Bio.SeqRecord import SeqRecord
 
 from genomic_ulmfit.dna.alphabet import encode
 from genomic_ulmfit.dna.genome import Contig, Gene, Genome
+from genomic_ulmfit.dna.intervals import merged
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import GZIP, readable
 
@@ -183,15 +184,8 @@ def _read_genbank(handle: io.TextIOWrapper, path: str | os.PathLike[str]) -> Gen
         _check_new(name, seen, path)
         circular = _is_circular(text, record)
         codes = encode(str(record.seq), name=f"{path}: record {name!r}")
-        contigs.append(
-            Contig(
-                name,
-                codes,
-                circular,
-                _genes(record, len(codes), circular, left_out),
-                _tss(record),
-            )
-        )
+        genes, other_cds = _genes(record, len(codes), circular, left_out)
+        contigs.append(Contig(name, codes, circular, genes, _tss(record), other_cds))
         simulated |= SIMULATED_KEYWORD in str(record.annotations.get("keywords"))
     notes = [_left_out_sentence(reason, names) for reason, names in sorted(left_out.items())]
     if complaints:
@@ -255,8 +249,10 @@ def _is_circular(text: str, record: SeqRecord) -> bool:
 
 def _genes(
     record: SeqRecord, length: int, circular: bool, left_out: dict[str, list[str]]
-) -> tuple[Gene, ...]:
+) -> tuple[tuple[Gene, ...], tuple[tuple[int, int], ...]]:
+    """Return CDS, and the parts of those that are left out, as far as they are on the contig."""
     genes = []
+    others: list[tuple[int, int]] = []
     for number, feature in enumerate(
         (feature for feature in record.features if feature.type == "CDS"), start=1
     ):
@@ -264,6 +260,7 @@ def _genes(
         span = _span(feature, length, circular)
         if isinstance(span, str):
             left_out[span].append(name)
+            others += _parts_on_contig(feature, length)
             continue
         start, end = span
         five_prime = feature.location.parts[0]
@@ -274,7 +271,15 @@ def _genes(
         )
         labels = (_qualifier(feature, name) for name in ("locus_tag", "product"))
         genes.append(Gene(name, start, end, feature.location.strand, start_known, *labels))
-    return tuple(sorted(genes, key=lambda gene: (gene.start, gene.end)))
+    return tuple(sorted(genes, key=lambda gene: (gene.start, gene.end))), tuple(merged(others))
+
+
+def _parts_on_contig(feature: SeqFeature, length: int) -> Iterator[tuple[int, int]]:
+    for part in [] if feature.location is None else feature.location.parts:
+        if not part.ref and not any(
+            isinstance(position, UnknownPosition) for position in (part.start, part.end)
+        ):
+            yield max(int(part.start), 0), min(int(part.end), length)
 
 
 def _gene_name(feature: SeqFeature, number: int) -> str:

@@ -8,7 +8,8 @@ pass gives the whole precision-recall curve.
 
 Where only some of the known sites count (those held out from training), a call that takes none
 of them but lies within the tolerance of another known site is left out: it is neither right nor
-wrong.
+wrong. Files of intervals do not say which contigs are circular: a call and a site on either side
+of an origin are far apart.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ BLOCK = 20_000
 """Bases that the bootstrap draws together, for neighbouring sites are not independent."""
 FEW_BLOCKS = 10
 """Stretches below which a bootstrap's interval is rough."""
+LARGEST_TOLERANCE = 10_000
+"""Bases, some ten genes: farther off, a call says nothing of a site."""
+
 BIN = 5
 """Bases per bin of the histogram of distances."""
 
@@ -176,12 +180,14 @@ def score_calls(
     Raises
     ------
     InputError
-        If there is no known site, or the tolerance is negative.
+        If there is no known site, or the tolerance is not allowed.
     """
     if not truth:
         raise InputError("truth: there is no known site to compare with.")
-    if tolerance < 0:
-        raise InputError(f"--tolerance: got {tolerance}, allowed is 0 or more bases.")
+    if not 0 <= tolerance <= LARGEST_TOLERANCE:
+        raise InputError(
+            f"--tolerance: got {tolerance}, allowed are 0 to {LARGEST_TOLERANCE:,} bases."
+        )
     order = np.argsort([-call.score for call in calls], kind="stable")
     calls = [calls[i] for i in order]
     verdicts, distances = _match(calls, truth, others, tolerance)

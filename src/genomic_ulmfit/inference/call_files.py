@@ -196,5 +196,5 @@ def _named(calls: Iterable[Call], kind: Kind, settings: ScanSettings) -> list[tu
 
 
 def _escaped(text: str) -> str:
-    # What GFF3 gives a meaning to, and white space.
-    return quote(text, safe="!\"#$'()*+-./:<>?@[\\]^_`{|}~")
+    # What GFF3 gives a meaning to (# and > at the beginning of a line), and white space.
+    return quote(text, safe="!\"$'()*+-./:<?@[\\]^_`{|}~")

@@ -158,14 +158,20 @@ class _GeneFinder:
 
     def __call__(self, anchor: int) -> tuple[Gene | None, int | None]:
         place = anchor if self.strand > 0 else self.length - 1 - anchor
-        if self.circular:
-            # A gene that starts just before the origin, seen from just behind it.
-            index = bisect.bisect_left(self.starts, place + self.length - WITHIN_GENE)
-            if index < len(self.starts):
-                return self.genes[index], self.starts[index] - self.length - place
-        index = bisect.bisect_left(self.starts, place - WITHIN_GENE)
-        if index < len(self.starts):
-            return self.genes[index], self.starts[index] - place
-        if self.circular and self.genes:
-            return self.genes[0], self.starts[0] + self.length - place
-        return None, None
+        index = bisect.bisect_left(self.starts, place)
+        # The next start downstream, and the last one just behind the place.
+        found = [self._distance(ahead, place) for ahead in (index, index - 1)]
+        near = [(abs(d), i, d) for i, d in enumerate(found) if d is not None and d >= -WITHIN_GENE]
+        if not near:
+            return None, None
+        _, back, distance = min(near)
+        return self.genes[(index - back) % len(self.genes)], distance
+
+    def _distance(self, index: int, place: int) -> int | None:
+        """Return how far from a place a start lies; once round a circle, or None."""
+        if 0 <= index < len(self.starts):
+            return self.starts[index] - place
+        if not (self.circular and self.starts):
+            return None
+        around = self.length if index >= len(self.starts) else -self.length
+        return self.starts[index % len(self.starts)] + around - place

@@ -106,13 +106,13 @@ def _write_positions(path: Path, explanation: Explanation, found: Average) -> No
         average(explanation.contributions[method], explanation.windows).mean for method in others
     ]
     with _table(path, columns) as write:
-        for place, base in enumerate(found.letters.argmax(1)):
-            mean, error = found.mean[place], found.error[place] if found.n > 1 else np.nan
+        for place, base in enumerate(found.consensus):
+            mean, error = found.mean[place], found.error[place]
             row = [
                 str(place),
                 str(from_site(place, explanation.anchor)),
-                BASES[base],
-                _figure(found.shares[place, base]),
+                base,
+                _figure(found.shares[place, BASES.index(base)] if base in BASES else np.nan),
                 _figure(mean),
                 _figure(mean - NORMAL * error),
                 _figure(mean + NORMAL * error),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from genomic_ulmfit.dna.alphabet import Codes
+from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import require_another, require_writable, write_json
 from genomic_ulmfit.inference.attribution import STEPS, integrated_gradients
@@ -196,7 +196,7 @@ def _methods(methods: Sequence[str] | None, variants: str | Path | None) -> tupl
 def _read(model: Classifier, path: str | Path) -> tuple[list[str], list[Codes]]:
     """Read all sequences; the first one that the model cannot take ends it."""
     ids, codes = [], []
-    for sequence in read_sequences(path, context=model.config.context > 0):
+    for sequence in read_sequences(path, context=model.config.context):
         require_length(model, sequence.codes, sequence.place)
         ids.append(sequence.id)
         codes.append(sequence.codes)
@@ -239,7 +239,7 @@ def _explain(
         attribution = integrated_gradients(
             model, codes, target, precision, lambda done: report("Gradients", done, total)
         )
-        contributions["gradient"] = attribution.contributions
+        contributions["gradient"] = attribution.contributions.copy()
         log_odds = attribution.log_odds
     if "mutagenesis" in methods:
         mutagenesis = saturation_mutagenesis(
@@ -247,6 +247,9 @@ def _explain(
         )
         contributions["mutagenesis"] = mutagenesis.importance(windows)
         log_odds = mutagenesis.log_odds
+    for values in contributions.values():
+        for row, window in zip(values, windows, strict=True):
+            row[: len(window)][window == AMBIGUOUS] = np.nan
     main = next(method for method in METHODS if method in contributions)
     of_one_length = len({len(window) for window in windows}) == 1
     of_all = average(contributions[main], windows) if of_one_length else None

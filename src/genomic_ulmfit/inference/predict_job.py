@@ -84,7 +84,7 @@ def predict_file(
 
     def read() -> Iterator[Named]:
         nonlocal n_bare
-        for sequence in read_sequences(sequences, context=config.context > 0):
+        for sequence in read_sequences(sequences, context=config.context):
             n_bare += config.context > 0 and len(sequence.codes) == config.length
             yield sequence
 

@@ -33,7 +33,8 @@ class Average:
     shares : numpy.ndarray of float64, shape (length, 4)
         How often each base stands at each place, of the sequences that have a known base there.
     mean, error : numpy.ndarray of float64, shape (length,)
-        Contribution of the base that stands there, and its standard error over sequences.
+        Contribution of the base that stands there, and its standard error over sequences. NaN
+        where no base is known, and an error where that of one sequence alone is.
     letters : numpy.ndarray of float64, shape (length, 4)
         The part of `mean` that comes from sequences with that base: the rows add up to it. Drawn
         as a logo.
@@ -44,6 +45,12 @@ class Average:
     mean: npt.NDArray[np.float64]
     error: npt.NDArray[np.float64]
     letters: npt.NDArray[np.float64]
+
+    @property
+    def consensus(self) -> str:
+        """At each place the base that contributes most, of those that stand there, else N."""
+        standing = np.where(self.shares > 0, self.letters, -np.inf)
+        return "".join(BASES[row.argmax()] if np.isfinite(row).any() else "N" for row in standing)
 
 
 class Stretch(NamedTuple):
@@ -78,17 +85,18 @@ def average(contributions: Floats, windows: Sequence[Codes]) -> Average:
     windows : sequence of numpy.ndarray of uint8, each of shape (length,)
     """
     known = ~np.isnan(contributions)
-    counts = np.maximum(known.sum(0), 1)
+    counts = known.sum(0)
+    some, several = np.maximum(counts, 1), np.maximum(counts, 2)
     values = np.where(known, contributions, 0).astype(np.float64)
-    mean = values.sum(0) / counts
+    mean = values.sum(0) / some
     squares = (np.where(known, values - mean, 0) ** 2).sum(0)
     bases = one_hot(np.stack(windows)).astype(np.float64)
     return Average(
         len(windows),
         bases.sum(0) / np.maximum(bases.sum((0, 2)), 1)[:, None],
-        mean,
-        np.sqrt(squares / np.maximum(counts - 1, 1) / counts),
-        np.einsum("nl,nlb->lb", values, bases) / counts[:, None],
+        np.where(counts > 0, mean, np.nan),
+        np.where(counts > 1, np.sqrt(squares / (several - 1) / several), np.nan),
+        np.einsum("nl,nlb->lb", values, bases) / some[:, None],
     )
 
 
@@ -118,14 +126,15 @@ def stretches_of_average(contributions: Floats, found: Average) -> list[Stretch]
     found : Average
         Of them.
     """
-    consensus = "".join(BASES[base] for base in found.letters.argmax(1))
-    # What is not known of a sequence is taken for the mean of the others, as in `found.mean`.
-    values = np.where(np.isnan(contributions), found.mean, contributions)
+    consensus, means = found.consensus, np.nan_to_num(found.mean)
     stretches = []
-    for start, end in _strongest(found.mean, MOST):
-        sums = values[:, start:end].sum(1)
-        error = float(sums.std(ddof=1) / np.sqrt(found.n)) if found.n > 1 else float("nan")
-        stretches.append(Stretch(start, end, consensus[start:end], float(sums.mean()), error))
+    for start, end in _strongest(means, MOST):
+        # Of a sequence with an ambiguous base there, nobody knows the sum.
+        sums = contributions[:, start:end].astype(np.float64).sum(1)
+        sums = sums[~np.isnan(sums)]
+        error = float(sums.std(ddof=1) / np.sqrt(len(sums))) if len(sums) > 1 else float("nan")
+        total = float(means[start:end].sum())
+        stretches.append(Stretch(start, end, consensus[start:end], total, error))
     return stretches
 
 

@@ -31,6 +31,9 @@ Scores = npt.NDArray[np.float32]
 MAX_AMBIGUOUS = 0.1
 """Share of ambiguous bases up to which a window is scored."""
 
+LARGEST_STEP = 1_000_000
+"""Bases between windows."""
+
 LONGEST_PIECE = 12288
 SHORTEST_PIECE = 1024
 """Bases; between them, a piece is so long that a genome gives enough runs to fill all streams."""
@@ -152,8 +155,8 @@ def make_settings(
     if not 0 <= anchor < window:
         raise InputError(f"--anchor: got {anchor}, allowed are 0 to {window - 1}.")
     step = tokenizer.stride if step is None else step
-    if step < 1:
-        raise InputError(f"--step: got {step}, allowed is 1 or more.")
+    if not 1 <= step <= LARGEST_STEP:
+        raise InputError(f"--step: got {step}, allowed are 1 to {LARGEST_STEP:,}.")
     column = target_index(config.classes, target)
     return ScanSettings(window, anchor, step, column, mode, precision or best_precision())
 

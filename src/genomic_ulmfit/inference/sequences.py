@@ -28,7 +28,7 @@ class Named(NamedTuple):
     codes: Codes
 
 
-def read_sequences(path: str | Path, *, context: bool = False) -> Iterator[Named]:
+def read_sequences(path: str | Path, *, context: int = 0) -> Iterator[Named]:
     """Read sequences, never more than one of them at a time.
 
     Parameters
@@ -37,9 +37,9 @@ def read_sequences(path: str | Path, *, context: bool = False) -> Iterator[Named
         ``-`` is standard input. The format is told by content: FASTA begins with ``>``; a
         table has a header with a column `sequence` and, optionally, `id`, separated by commas,
         tabs or semicolons. Either may be gzipped.
-    context : bool
-        Whether to put a table's columns `before` and `after`, if it has them, around each
-        sequence.
+    context : int
+        Bases of context that a model knows: columns `before` and `after` of a table, if it has
+        them, are put around its sequences. 0 passes over such columns.
 
     Yields
     ------
@@ -90,7 +90,7 @@ def in_chunks(sequences: Iterable[Named], most: int, most_bases: int) -> Iterato
         yield chunk
 
 
-def _records(handle: io.TextIOWrapper, shown: str, context: bool) -> Iterator[tuple[str, str]]:
+def _records(handle: io.TextIOWrapper, shown: str, context: int) -> Iterator[tuple[str, str]]:
     """Yield ids (possibly empty) and letters."""
     first = ""
     while not first.strip():
@@ -123,7 +123,7 @@ def _first_word(title: str) -> str:
 
 
 def _table(
-    header: str, handle: io.TextIOWrapper, shown: str, context: bool
+    header: str, handle: io.TextIOWrapper, shown: str, context: int
 ) -> Iterator[tuple[str, str]]:
     delimiter, columns = table_header(header)
     if columns.count("sequence") != 1 or columns.count("id") > 1:
@@ -148,7 +148,14 @@ def _table(
                 )
             letters = row[at].strip()
             if around is not None:
-                letters = row[around[0]].strip() + letters + row[around[1]].strip()
+                before, after = (row[column].strip() for column in around)
+                if (len(before), len(after)) not in ((0, 0), (context, context)):
+                    raise InputError(
+                        f"{shown}, row {number}: has {len(before)} bases before and {len(after)} "
+                        f"after it, but the model was trained with {context} on either side. Give "
+                        "so many, or leave both cells empty."
+                    )
+                letters = before + letters + after
             yield "" if at_id is None else row[at_id].strip(), letters
     except csv.Error as error:
         raise InputError(f"{shown}: not a well-formed table ({error}). {_FORMATS}") from None

@@ -158,7 +158,7 @@ def read_variants(path: str | Path) -> tuple[list[Variant], list[str]]:
                 f"{place}: reference allele {row['ref'][:30]!r} is not made of A, C, G and T."
             )
         for alt in row["alt"].split(","):
-            if alt == "." or alt == "*" or "<" in alt or "[" in alt or "]" in alt:
+            if alt == "*" or alt[:1] == "." or alt[-1:] == "." or set(alt) & set("<[]"):
                 left_out += 1
                 continue
             if not _AMBIGUOUS.fullmatch(alt):
@@ -370,7 +370,8 @@ def _windows(
         before, behind = reference[: start - left], reference[start - left + len(ref) :]
         changed = np.concatenate([before, encode(alt), behind])
     at = start - left
-    pairs = []
+    pairs: list[_Pair] = []
+    unchanged: list[_Pair] = []
     for strand in (1, -1):
         old, new, begin = reference, changed, at
         if strand < 0:
@@ -400,15 +401,12 @@ def _windows(
             ):
                 around = 0
             forward = left + (site if strand > 0 else len(old) - 1 - site)
-            pairs.append(
-                _Pair(
-                    strand,
-                    forward % length,
-                    old[first - around : first + window + around],
-                    new[first_new - around : first_new + window + around],
-                )
-            )
-    return pairs
+            was = old[first - around : first + window + around]
+            becomes = new[first_new - around : first_new + window + around]
+            pair = _Pair(strand, forward % length, was, becomes)
+            (unchanged if np.array_equal(was, becomes) else pairs).append(pair)
+    # In a repeat, a window may hold the same bases with either allele.
+    return pairs or unchanged
 
 
 def _touches(first: int, window: int, begin: int, count: int) -> bool:
@@ -419,10 +417,7 @@ def _touches(first: int, window: int, begin: int, count: int) -> bool:
 def effect_row(effect: Effect) -> list[str]:
     """Return an effect as the fields of `EFFECT_COLUMNS`, positions counted from 1."""
     variant = effect.variant
-    ref, alt = (
-        float(probability(np.array(value, dtype=np.float32)))
-        for value in (effect.log_odds_ref, effect.log_odds_alt)
-    )
+    ref, alt = (float(probability(value)) for value in (effect.log_odds_ref, effect.log_odds_alt))
     return [
         variant.contig,
         str(variant.position + 1),

@@ -249,7 +249,14 @@ def _checked(folder: str | Path) -> Iterator[None]:
     """Turn whatever an architecture that makes no sense leads to into one sentence."""
     try:
         yield
-    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise InputError(
             f"{Path(folder) / CONFIG}: its architecture cannot be built "
             f"({type(error).__name__}: {error}). Copy the folder again."

@@ -153,7 +153,7 @@ def _settings_and_steps(path: Path) -> tuple[dict[str, Any], int]:
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         found, steps = saved[OWN]["settings"], int(saved["global_step"])
-    except (EOFError, LookupError, RuntimeError, TypeError, UnpicklingError):
+    except (EOFError, LookupError, OSError, RuntimeError, TypeError, UnpicklingError, ValueError):
         raise InputError(
             f"--resume: {path} is damaged or no checkpoint of a language model. Remove it "
             "and start without --resume."
