@@ -222,6 +222,14 @@ def is_corpus_folder(path: str | Path) -> bool:
     return (Path(path) / MANIFEST).is_file() and (Path(path) / BASES).is_file()
 
 
+def _require_corpus(folder: Path) -> None:
+    if not is_corpus_folder(folder):
+        raise InputError(
+            f"{folder}: {MANIFEST} or {BASES} is missing; this is no corpus folder. Build one with "
+            "`genomic-ulmfit data corpus`."
+        )
+
+
 def open_corpus(folder: str | Path) -> Corpus:
     """Open a corpus without reading its bases.
 
@@ -242,11 +250,7 @@ def open_corpus(folder: str | Path) -> Corpus:
         be seen in the sizes of its files only `verify` finds.
     """
     folder = Path(folder)
-    if not is_corpus_folder(folder):
-        raise InputError(
-            f"{folder}: {MANIFEST} or {BASES} is missing; this is no corpus folder. Build one with "
-            "`genomic-ulmfit data corpus`."
-        )
+    _require_corpus(folder)
     with _damage_reported(folder):
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         version = manifest["format_version"]
@@ -288,6 +292,7 @@ def verify(folder: str | Path) -> None:
         If one differs.
     """
     folder = Path(folder)
+    _require_corpus(folder)
     with _damage_reported(folder):
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         sums = {name: manifest["files"][name]["sha256"] for name in _file_names()}
