@@ -90,7 +90,7 @@ def main() -> None:
 
 def start_up(repeats: int) -> float:
     """Return the seconds that any command which computes spends on imports."""
-    modules = "import torch, lightning, genomic_ulmfit.inference.scan_job"
+    modules = "import torch, lightning, genomic_ulmfit.inference.scanning.scan_job"
     return statistics.median(run_python("-c", modules).seconds for _ in range(repeats))
 
 

@@ -47,8 +47,8 @@ from genomic_ulmfit.evaluation.scan_baselines import (
 from genomic_ulmfit.evaluation.scan_scores import ScanScores, score_calls
 from genomic_ulmfit.evaluation.scan_sites import Site, read_truth
 from genomic_ulmfit.files import write_json
-from genomic_ulmfit.inference.calls import suppress
-from genomic_ulmfit.inference.scan import Interval, make_settings, scan
+from genomic_ulmfit.inference.scanning.calls import suppress
+from genomic_ulmfit.inference.scanning.scan import Interval, make_settings, scan
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.config import preset
 from genomic_ulmfit.models.pretrained import encoder_folder

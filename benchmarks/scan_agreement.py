@@ -22,8 +22,14 @@ from ending import ended
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.evaluation.scan_scores import score_calls
 from genomic_ulmfit.evaluation.scan_sites import Site
-from genomic_ulmfit.inference.calls import suppress
-from genomic_ulmfit.inference.scan import Interval, ScanSettings, StrandScores, make_settings, scan
+from genomic_ulmfit.inference.scanning.calls import suppress
+from genomic_ulmfit.inference.scanning.scan import (
+    Interval,
+    ScanSettings,
+    StrandScores,
+    make_settings,
+    scan,
+)
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.store import load_classifier
 

@@ -26,11 +26,11 @@ from selenium import webdriver
 from genomic_ulmfit.dna.genome import Contig, Genome
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.files import write_json
-from genomic_ulmfit.inference.call_files import kind_of, write_bed
-from genomic_ulmfit.inference.calls import call_sites
-from genomic_ulmfit.inference.scan import ScanSettings, StrandScores
-from genomic_ulmfit.inference.scan_files import STRANDS, read_scan
-from genomic_ulmfit.inference.tracks import Spool, spans_of, write_bigwig
+from genomic_ulmfit.inference.scanning.call_files import kind_of, write_bed
+from genomic_ulmfit.inference.scanning.calls import call_sites
+from genomic_ulmfit.inference.scanning.scan import ScanSettings, StrandScores
+from genomic_ulmfit.inference.scanning.scan_files import STRANDS, read_scan
+from genomic_ulmfit.inference.scanning.tracks import Spool, spans_of, write_bigwig
 from genomic_ulmfit.reports.view import render_view
 
 SETTINGS = ScanSettings(window=150, anchor=100, step=2, target=1, mode="dense", precision="fp32")

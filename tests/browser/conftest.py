@@ -13,11 +13,11 @@ import pytest
 from genomic_ulmfit.dna.genome import Contig, Gene, Genome
 from genomic_ulmfit.dna.readers import SIMULATED_KEYWORD
 from genomic_ulmfit.files import write_json
-from genomic_ulmfit.inference.call_files import kind_of, write_bed
-from genomic_ulmfit.inference.calls import Call
-from genomic_ulmfit.inference.scan import ScanSettings, StrandScores
-from genomic_ulmfit.inference.scan_files import STRANDS, read_scan
-from genomic_ulmfit.inference.tracks import Spool, spans_of, write_bigwig
+from genomic_ulmfit.inference.scanning.call_files import kind_of, write_bed
+from genomic_ulmfit.inference.scanning.calls import Call
+from genomic_ulmfit.inference.scanning.scan import ScanSettings, StrandScores
+from genomic_ulmfit.inference.scanning.scan_files import STRANDS, read_scan
+from genomic_ulmfit.inference.scanning.tracks import Spool, spans_of, write_bigwig
 from genomic_ulmfit.reports.view import Logos, render_view
 
 SETTINGS = ScanSettings(window=50, anchor=35, step=2, target=1, mode="dense", precision="fp32")

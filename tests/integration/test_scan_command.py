@@ -101,7 +101,7 @@ def test_calibration_and_its_statement(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("genomic_ulmfit.inference.calibration.BACKGROUND", 100_000)
+    monkeypatch.setattr("genomic_ulmfit.inference.scanning.calibration.BACKGROUND", 100_000)
     out = tmp_path / "scan"
     arguments = (classifier_folder, genome_file, "--out", out, "--regions", region)
     ran = command("scan", *arguments, "--track", "bedgraph", "--mode", "dense")

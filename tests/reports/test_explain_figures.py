@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genomic_ulmfit.inference.attribution import Attribution
-from genomic_ulmfit.inference.explanation import ExplainResult, Explanation
-from genomic_ulmfit.inference.mutagenesis import Mutagenesis
-from genomic_ulmfit.inference.perturbation import Perturbation
-from genomic_ulmfit.inference.profiles import average
+from genomic_ulmfit.inference.explaining.attribution import Attribution
+from genomic_ulmfit.inference.explaining.explanation import ExplainResult, Explanation
+from genomic_ulmfit.inference.explaining.mutagenesis import Mutagenesis
+from genomic_ulmfit.inference.explaining.perturbation import Perturbation
+from genomic_ulmfit.inference.explaining.profiles import average
 from genomic_ulmfit.reports.explain_figures import draw_average, draw_sequence
 from genomic_ulmfit.reports.explain_page import render_explanation
 

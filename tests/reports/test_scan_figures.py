@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from genomic_ulmfit.dna.genome import Contig, Gene, Genome
-from genomic_ulmfit.inference.calls import Call
-from genomic_ulmfit.inference.regions import Region
-from genomic_ulmfit.inference.scan import ScanSettings
-from genomic_ulmfit.inference.scan_job import ScanResult
-from genomic_ulmfit.inference.tracks import Spans
+from genomic_ulmfit.inference.scanning.calls import Call
+from genomic_ulmfit.inference.scanning.regions import Region
+from genomic_ulmfit.inference.scanning.scan import ScanSettings
+from genomic_ulmfit.inference.scanning.scan_job import ScanResult
+from genomic_ulmfit.inference.scanning.tracks import Spans
 from genomic_ulmfit.reports.scan_figures import draw_region
 
 

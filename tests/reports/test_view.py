@@ -20,9 +20,9 @@ from hypothesis.extra import numpy as arrays
 from genomic_ulmfit.dna.alphabet import encode
 from genomic_ulmfit.dna.genome import Contig, Gene, Genome
 from genomic_ulmfit.dna.packing import PackedBases
-from genomic_ulmfit.inference.scan import ScanSettings, StrandScores
-from genomic_ulmfit.inference.scan_files import CalledSite, ScanFiles
-from genomic_ulmfit.inference.tracks import Spans, spans_of
+from genomic_ulmfit.inference.scanning.scan import ScanSettings, StrandScores
+from genomic_ulmfit.inference.scanning.scan_files import CalledSite, ScanFiles
+from genomic_ulmfit.inference.scanning.tracks import Spans, spans_of
 from genomic_ulmfit.reports.view import (
     LIMIT,
     ambiguous_runs,

@@ -85,9 +85,9 @@ def explain(
     """
     from genomic_ulmfit.console import note, plain_console
     from genomic_ulmfit.files import write_text
-    from genomic_ulmfit.inference.explain_files import LOGOS, PAGE
-    from genomic_ulmfit.inference.explain_job import explain as explain_all
-    from genomic_ulmfit.inference.profiles import from_site
+    from genomic_ulmfit.inference.explaining.explain_files import LOGOS, PAGE
+    from genomic_ulmfit.inference.explaining.explain_job import explain as explain_all
+    from genomic_ulmfit.inference.explaining.profiles import from_site
     from genomic_ulmfit.progress import Progress
     from genomic_ulmfit.reports.explain_figures import draw_average, draw_sequence
     from genomic_ulmfit.reports.explain_page import render_explanation

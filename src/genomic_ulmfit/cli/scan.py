@@ -10,7 +10,7 @@ import typer
 from genomic_ulmfit.limits import LARGEST_SEED
 
 if TYPE_CHECKING:
-    from genomic_ulmfit.inference.scan import Mode
+    from genomic_ulmfit.inference.scanning.scan import Mode
 
 
 def scan(
@@ -117,8 +117,8 @@ def scan(
     """
     from genomic_ulmfit.console import note, plain_console
     from genomic_ulmfit.errors import InputError
-    from genomic_ulmfit.inference.scan_files import output_path
-    from genomic_ulmfit.inference.scan_job import scan_genome
+    from genomic_ulmfit.inference.scanning.scan_files import output_path
+    from genomic_ulmfit.inference.scanning.scan_job import scan_genome
     from genomic_ulmfit.progress import Progress
     from genomic_ulmfit.reports.scan_figures import draw_region
 

@@ -13,9 +13,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from genomic_ulmfit.dna.alphabet import BASES, one_hot
-from genomic_ulmfit.inference.explanation import Explanation
+from genomic_ulmfit.inference.explaining.explanation import Explanation
+from genomic_ulmfit.inference.explaining.profiles import (
+    Stretch,
+    from_site,
+    preferences,
+    stretches_of_sequence,
+)
 from genomic_ulmfit.inference.log_odds import probability
-from genomic_ulmfit.inference.profiles import Stretch, from_site, preferences, stretches_of_sequence
 from genomic_ulmfit.reports.picture import (
     BLUE,
     GREEN,

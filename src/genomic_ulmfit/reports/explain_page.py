@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from genomic_ulmfit.inference.explanation import ExplainResult, Explanation
-from genomic_ulmfit.inference.profiles import from_site
-from genomic_ulmfit.inference.variants import EFFECT_COLUMNS, effect_row
+from genomic_ulmfit.inference.explaining.explanation import ExplainResult, Explanation
+from genomic_ulmfit.inference.explaining.profiles import from_site
+from genomic_ulmfit.inference.explaining.variants import EFFECT_COLUMNS, effect_row
 from genomic_ulmfit.reports.page import data_uri, environment
 from genomic_ulmfit.reports.picture import Picture
 

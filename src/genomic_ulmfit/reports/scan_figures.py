@@ -16,9 +16,9 @@ from matplotlib.ticker import FuncFormatter
 from genomic_ulmfit.dna.genome import Gene
 from genomic_ulmfit.files import atomic_path
 from genomic_ulmfit.inference.log_odds import probability
-from genomic_ulmfit.inference.regions import Region
-from genomic_ulmfit.inference.scan_job import ScanResult
-from genomic_ulmfit.inference.tracks import Spans
+from genomic_ulmfit.inference.scanning.regions import Region
+from genomic_ulmfit.inference.scanning.scan_job import ScanResult
+from genomic_ulmfit.inference.scanning.tracks import Spans
 from genomic_ulmfit.reports.picture import (
     BLUE,
     GREY,

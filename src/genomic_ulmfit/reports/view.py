@@ -20,8 +20,8 @@ import numpy.typing as npt
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS
 from genomic_ulmfit.dna.genome import Contig, Gene
 from genomic_ulmfit.dna.packing import pack
-from genomic_ulmfit.inference.scan_files import CalledSite, ScanFiles
-from genomic_ulmfit.inference.tracks import Spans
+from genomic_ulmfit.inference.scanning.scan_files import CalledSite, ScanFiles
+from genomic_ulmfit.inference.scanning.tracks import Spans
 from genomic_ulmfit.reports.page import environment
 
 LIMIT = float(np.log(0.9999 / 0.0001))

@@ -8,8 +8,13 @@ from pathlib import Path
 
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import require_another, require_writable, write_text
-from genomic_ulmfit.inference.call_logos import call_contributions
-from genomic_ulmfit.inference.scan_files import ScanFiles, find_scan, output_path, read_scan
+from genomic_ulmfit.inference.scanning.call_logos import call_contributions
+from genomic_ulmfit.inference.scanning.scan_files import (
+    ScanFiles,
+    find_scan,
+    output_path,
+    read_scan,
+)
 from genomic_ulmfit.models.precision import best_precision
 from genomic_ulmfit.models.store import load_classifier, read_config
 from genomic_ulmfit.reports.view import Logos, highest_calls, render_view

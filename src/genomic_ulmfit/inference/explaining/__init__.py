@@ -1,0 +1,1 @@
+"""Why a model calls a sequence, and what variants change."""

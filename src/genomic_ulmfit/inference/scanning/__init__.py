@@ -1,0 +1,1 @@
+"""Every window of a genome: scores, tracks, calls and their files."""

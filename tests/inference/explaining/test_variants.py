@@ -1,0 +1,375 @@
+"""Variants: read strictly, put into sequences and genomes, scored in the right windows."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, decode, encode, reverse_complement
+from genomic_ulmfit.dna.genome import Contig
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.inference.explaining.variants import (
+    Effect,
+    Variant,
+    _windows,
+    effect_row,
+    read_variants,
+    variant_effects,
+)
+from genomic_ulmfit.inference.targets import sequence_log_odds
+from genomic_ulmfit.models.classifier import Classifier
+
+# What the model of conftest.py looks for: 13 bases at the anchor of windows of 40.
+MOTIF, WINDOW, ANCHOR = "TTGACGTATAATG", 40, 12
+
+VCF = """##fileformat=VCFv4.3
+#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tsample
+c\t5\trs1\ta\tC,g,<DEL>\t.\tPASS\t.\tGT\t0/1
+c\t9\t.\tAT\tA\t.\tPASS\t.
+d\t2\t.\tG\t.\t.\tPASS\t.
+
+c\t7\t.\tG\tGTT\t.\tPASS\t.
+"""
+
+
+def log_odds(codes: Codes) -> float:
+    window = decode(codes)[ANCHOR : ANCHOR + len(MOTIF)]
+    return 2 - 4 * sum(a != b for a, b in zip(window, MOTIF, strict=True))
+
+
+def effects(
+    model: Classifier,
+    contig: Contig,
+    *variants: Variant,
+    window: int | None = WINDOW,
+    around: Codes | None = None,
+) -> list[Effect | None]:
+    found = variant_effects(
+        model,
+        variants,
+        {contig.name: contig},
+        1,
+        "fp32",
+        anchor=ANCHOR,
+        window=window,
+        with_context={} if around is None else {contig.name: around},
+    )
+    return list(found)
+
+
+def at(contig: Contig, position: int, ref: str, alt: str) -> Variant:
+    return Variant(contig.name, position, ".", ref, alt, "line 1")
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_vcf(tmp_path: Path, zipped: bool) -> None:
+    path = tmp_path / "v"
+    path.write_bytes(gzip.compress(VCF.encode()) if zipped else VCF.encode())
+    variants, notes = read_variants(path)
+    assert [(v.contig, v.position, v.id, v.ref, v.alt) for v in variants] == [
+        ("c", 4, "rs1", "A", "C"),
+        ("c", 4, "rs1", "A", "G"),
+        ("c", 8, ".", "AT", "A"),
+        ("c", 6, ".", "G", "GTT"),
+    ]
+    assert notes == ["2 alleles of v were left out: they do not spell out their bases ('.', '*', "
+                     "<...> or breakends)."]  # fmt: skip
+    assert variants[3].place.endswith("line 7")
+    assert [v.trimmed() for v in variants[2:]] == [(9, "T", ""), (7, "", "TT")]
+
+
+def test_samples_may_be_called_anything(tmp_path: Path) -> None:
+    path = tmp_path / "v.vcf"
+    path.write_text(
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tREF\tID\tposition\n"
+        "c\t5\trs1\tA\tC\t.\tPASS\t.\tGT\t0/1\t0/1\t1/1\n"
+    )
+    (variant,), _ = read_variants(path)
+    assert (variant.id, variant.ref, variant.position) == ("rs1", "A", 4)
+
+
+def test_ambiguous_alleles_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "v.vcf"
+    path.write_text("#CHROM\tPOS\tID\tREF\tALT\nx\t1\t.\tN\tC\nx\t2\t.\tA\tC,r\n")
+    variants, notes = read_variants(path)
+    assert [(v.position, v.ref, v.alt) for v in variants] == [(1, "A", "C")]
+    assert notes == [
+        "2 alleles of v.vcf were left out: they, or what they replace, have ambiguous bases."
+    ]
+
+
+def test_tsv(tmp_path: Path) -> None:
+    path = tmp_path / "v.tsv"
+    path.write_text("alt\tposition\tcontig\tref\nT\t3\tx\tG\n")
+    assert read_variants(path)[0] == [Variant("x", 2, ".", "G", "T", f"--variants: {path}, line 2")]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty"),
+        ("contig\tposition\tref\nx\t1\tA\n", "line 1: neither .*alt is missing"),
+        ("#CHROM\tPOS\tID\tREF\tALT\nx\t1\t.\tA\n", "line 2: has 4 columns"),
+        ("#CHROM\tPOS\tID\tREF\tALT\nx\t0\t.\tA\tC\n", "line 2: position '0' is no whole"),
+        ("#CHROM\tPOS\tID\tREF\tALT\nx\t1\t.\tX\tC\n", "line 2: reference allele 'X'"),
+        ("#CHROM\tPOS\tID\tREF\tALT\nx\t1\t.\tN\tC\n", "no variant that spells out"),
+        ("#CHROM\tPOS\tID\tREF\tALT\nx\t1\t.\tA\tC,\n", "line 2: alternative allele ''"),
+        ("#CHROM\tPOS\tID\tREF\tALT\nx\t1\t.\tA\ta\n", "line 2: .* are both A"),
+        ("#CHROM\tPOS\tID\tREF\tALT\nx\t1\t.\tA\t*\n", "no variant that spells out"),
+    ],
+)
+def test_what_cannot_be_read(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "v.vcf"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_variants(path)
+    with pytest.raises(InputError, match="there is no such file"):
+        read_variants(tmp_path / "none")
+
+
+def contig_with_motif(strand: int, *, circular: bool = False) -> Contig:
+    """The motif's first base at 200 (forward) or, on the reverse strand, at base 200."""
+    codes = np.random.default_rng(0).integers(0, 4, 400).astype(np.uint8)
+    motif = encode(MOTIF)
+    if strand > 0:
+        codes[200:213] = motif
+    else:
+        codes[188:201] = reverse_complement(motif)
+    return Contig("c", codes, circular)
+
+
+@pytest.mark.parametrize("strand", [1, -1])
+def test_the_window_of_the_site_is_found_on_either_strand(
+    motif_model: Classifier, strand: int
+) -> None:
+    contig = contig_with_motif(strand)
+    place = 203 if strand > 0 else 195
+    ref = decode(contig.codes[place : place + 1])
+    alt = "C" if ref != "C" else "G"
+    (found,) = effects(motif_model, contig, at(contig, place, ref, alt))
+    assert (found.strand, found.site) == (strand, 200)
+    assert (found.log_odds_ref, found.log_odds_alt) == pytest.approx((2, -2), abs=1e-4)
+    row = effect_row(found)
+    assert row[:7] == ["c", str(place + 1), ".", ref, alt, "+" if strand > 0 else "-", "201"]
+    assert float(row[7]) == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-5)
+    assert float(row[10]) == pytest.approx(-4, abs=1e-3)
+
+
+@pytest.mark.parametrize("strand", [1, -1])
+@pytest.mark.parametrize(("ref", "alt"), [(1, 0), (5, 0), (0, 1), (0, 6), (3, 2), (2, 2)])
+@pytest.mark.parametrize("place", [185, 190, 199, 206, 220])
+def test_against_every_window_cut_from_the_changed_genome(
+    motif_model: Classifier, strand: int, ref: int, alt: int, place: int
+) -> None:
+    """The reported window is the best one by the slow way: whole genomes, all sites."""
+    contig = contig_with_motif(strand)
+    before = decode(contig.codes[place - 1 : place + ref])
+    inserted = "GATTACA"[:alt] if ref != alt else "CG"
+    variant = at(contig, place - 1, before, before[0] + inserted)
+    (found,) = effects(motif_model, contig, variant)
+
+    start, removed, added = variant.trimmed()
+    changed = np.concatenate(
+        [contig.codes[:start], encode(added), contig.codes[start + len(removed) :]]
+    )
+    best = -np.inf
+    for way in (1, -1):
+        old = contig.codes if way > 0 else reverse_complement(contig.codes)
+        new = changed if way > 0 else reverse_complement(changed)
+        begin = start if way > 0 else len(old) - start - len(removed)
+        for site in range(ANCHOR, len(old) - WINDOW + ANCHOR):
+            if begin <= site < begin + len(removed) and len(removed) != len(added):
+                continue
+            shift = len(added) - len(removed) if site >= begin + len(removed) else 0
+            one = old[site - ANCHOR :][:WINDOW]
+            other = new[site + shift - ANCHOR :][:WINDOW]
+            if len(other) < WINDOW or decode(one) == decode(other):
+                continue
+            best = max(best, log_odds(one), log_odds(other))
+    assert max(found.log_odds_ref, found.log_odds_alt) == pytest.approx(best, abs=1e-3)
+    assert found.strand == strand or best < 2
+
+
+def test_over_the_origin_of_a_circle(motif_model: Classifier) -> None:
+    linear = contig_with_motif(1)
+    turned = Contig("c", np.roll(linear.codes, -205), circular=True)
+    ref = decode(turned.codes[1:2])
+    (found,) = effects(motif_model, turned, at(turned, 1, ref, "C" if ref != "C" else "G"))
+    assert (found.strand, found.site) == (1, 395)
+    assert found.log_odds_ref - found.log_odds_alt == pytest.approx(4, abs=1e-3)
+
+
+@pytest.mark.parametrize("context", [0, 30])
+@pytest.mark.parametrize(("ref", "alt"), [(1, 1), (1, 4), (4, 1)])
+@pytest.mark.parametrize("length", [45, 60, 90, 140])
+def test_small_circles_have_all_their_windows(
+    length: int, ref: int, alt: int, context: int
+) -> None:
+    """As cut from the reference and from the changed circle, each turned to every base."""
+    rng = np.random.default_rng(length)
+    circle = Contig("c", rng.integers(0, 4, length).astype(np.uint8), circular=True)
+    old = decode(circle.codes)
+    there = old[20 : 20 + ref]
+    allele = {1: "A" if there[0] != "A" else "C", 4: there[0] + "GGT"}[alt]
+    variant = at(circle, 20, there, allele)
+    start, removed, added = variant.trimmed()
+    new = old[:start] + added + old[start + len(removed) :]
+
+    def cut(text: str, site: int, reach: int) -> str:
+        first = site - ANCHOR - reach
+        return "".join(text[i % len(text)] for i in range(first, first + WINDOW + 2 * reach))
+
+    wanted = set()
+    for site in range(length):
+        moved = site + (len(added) - len(removed) if site >= start + len(removed) else 0)
+        if start <= site < start + len(removed) and len(removed) != len(added):
+            continue
+        if cut(old, site, 0) != cut(new, moved, 0):
+            wanted.add((cut(old, site, context), cut(new, moved, context)))
+    found = {
+        (decode(pair.ref), decode(pair.alt))
+        for pair in _windows(variant, circle, WINDOW, ANCHOR, context)
+        if pair.strand > 0 and not np.array_equal(pair.ref, pair.alt)
+    }
+    assert wanted <= found
+    assert {len(pair.ref) for pair in _windows(variant, circle, WINDOW, ANCHOR, context)} == {
+        WINDOW + 2 * context
+    }
+
+
+@pytest.mark.parametrize(
+    ("place", "ref", "alt", "expected", "filled"),
+    [
+        (14, "G", "C", -2, 0),
+        # What lies before the site moves away from it, what lies behind stays.
+        (3, "A", "ATTT", 2, 0),
+        (30, "A", "ATTT", 2, 0),
+        (3, "AAA", "A", 2, 2),
+        (30, "AAA", "A", 2, 2),
+        # Just before the site, so that it does not move away from the start codon behind it.
+        (11, "A", "ATT", 2, 0),
+    ],
+)
+def test_in_a_sequence_the_site_stays_where_it_is(
+    motif_model: Classifier, place: int, ref: str, alt: str, expected: float, filled: int
+) -> None:
+    sequence = "A" * ANCHOR + MOTIF + "A" * (WINDOW - ANCHOR - len(MOTIF))
+    contig = Contig("s", encode(sequence))
+    (found,) = effects(motif_model, contig, at(contig, place, ref, alt), window=None)
+    assert found.log_odds_ref == pytest.approx(2, abs=1e-4)
+    assert found.log_odds_alt == pytest.approx(expected, abs=1e-4)
+    assert found.filled == filled
+
+
+@pytest.mark.parametrize(("ref", "alt"), [("G", "C"), ("GAC", "G"), ("G", "GTTT")])
+@pytest.mark.parametrize("place", [3, 30])
+def test_what_stands_around_a_sequence_is_read(
+    motif_model: Classifier, place: int, ref: str, alt: str
+) -> None:
+    # Long enough for what follows a deletion to come from the context.
+    context = decode(np.random.default_rng(1).integers(0, 4, 2 * 9).astype(np.uint8))
+    inside = "A" * ANCHOR + MOTIF + "A" * (WINDOW - ANCHOR - len(MOTIF))
+    inside = inside[:place] + ref + inside[place + len(ref) :]
+    contig = Contig("s", encode(inside))
+    whole = context[:9] + inside + context[9:]
+    (found,) = effects(
+        motif_model, contig, at(contig, place, ref, alt), window=None, around=encode(whole)
+    )
+    changed = whole[: 9 + place] + alt + whole[9 + place + len(ref) :]
+    # The site stays where it is, and unknown bases stand at the far end if any do.
+    missing = len(whole) - len(changed)
+    if place < ANCHOR:
+        changed = "N" * missing + changed[max(0, -missing) :]
+    else:
+        changed = changed[: len(whole)] + "N" * missing
+    assert found is not None
+    assert (found.site, found.filled) == (ANCHOR, max(0, missing))
+    wanted = sequence_log_odds(motif_model, [encode(whole), encode(changed)], 1, "fp32")
+    assert [found.log_odds_ref, found.log_odds_alt] == pytest.approx(wanted.tolist(), abs=1e-5)
+
+
+def test_what_no_window_holds_is_none(motif_model: Classifier) -> None:
+    contig = contig_with_motif(1)
+    tiny = Contig("t", contig.codes[:20])
+    variants = [
+        at(tiny, 5, decode(tiny.codes[5:6]), "ACGT"),
+        at(contig, 203, decode(contig.codes[203:204]), "ACGT"),
+        at(tiny, 6, decode(tiny.codes[6:7]), "ACGT"),
+    ]
+    found = list(
+        variant_effects(
+            motif_model,
+            variants,
+            {"c": contig, "t": tiny},
+            1,
+            "fp32",
+            anchor=ANCHOR,
+            window=WINDOW,
+        )
+    )
+    assert [effect is None for effect in found] == [True, False, True]
+    assert effects(motif_model, tiny, variants[0]) == [None]
+
+
+def test_many_keep_their_order(motif_model: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genomic_ulmfit.inference.explaining.variants.AT_A_TIME", 100)
+    contig = contig_with_motif(1)
+    places = [300, 203, 60, 210, 203]
+    variants = [
+        at(
+            contig,
+            place,
+            ref := decode(contig.codes[place : place + 1]),
+            "A" if ref != "A" else "T",
+        )
+        for place in places
+    ]
+    found = effects(motif_model, contig, *variants)
+    assert [effect.variant for effect in found] == variants
+    assert found[1][1:] == found[4][1:]
+
+
+def test_refused_by_line(motif_model: Classifier) -> None:
+    contig = contig_with_motif(1)
+
+    def refused(variant: Variant) -> str:
+        with pytest.raises(InputError) as caught:
+            effects(motif_model, contig, variant)
+        return str(caught.value)
+
+    wrong = "A" if contig.codes[10] != 0 else "C"
+    message = refused(at(contig, 10, wrong, "G" if wrong != "G" else "T"))
+    assert message.startswith(f"line 1: the reference allele is {wrong}, but c has")
+    assert "at base 11" in message
+    assert "there is no sequence 'x'; there are c" in refused(
+        Variant("x", 1, ".", "A", "C", "line 1")
+    )
+    assert "ends at base 401, but c has 400" in refused(at(contig, 399, "AC", "A"))
+    unknown = Contig("c", np.full(100, AMBIGUOUS, np.uint8))
+    with pytest.raises(InputError, match="but c has N at base 51"):
+        effects(motif_model, unknown, at(unknown, 50, "A", "C"))
+
+
+def test_single_breakends_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "v.vcf"
+    path.write_text("#CHROM\tPOS\tID\tREF\tALT\nc\t5\t.\tA\tA.,.A,C\n")
+    variants, notes = read_variants(path)
+    assert [variant.alt for variant in variants] == ["C"]
+    assert notes[0].startswith("2 alleles of v.vcf were left out")
+
+
+def test_a_window_that_an_allele_does_not_change_is_not_told_of(motif_model: Classifier) -> None:
+    # In a run of one base, one more of it moves what lies behind: windows within stay as they are.
+    generator = torch.manual_seed(0)
+    model = Classifier(motif_model.config).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, 0, 0.3, generator=generator)
+    for place in (15, 40, 65):
+        of = Contig("c", encode("GATTACAG" * 5 + "T" * 60 + "CATG" * 10))
+        (effect,) = effects(model, of, at(of, place + 25, "T", "TT"))
+        assert effect is not None
+        assert effect.log_odds_ref != effect.log_odds_alt
