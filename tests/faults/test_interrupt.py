@@ -101,7 +101,7 @@ def press(*_: object, **__: object) -> None:
         ("data promoters {genome} --out {out}", "genomic_ulmfit.data.promoters_job.promoter_table"),
         ("pretrain {genome} --out {out}", "genomic_ulmfit.training.pretraining_job.read_genome"),
         ("train {table} --out {out}", "genomic_ulmfit.training.finetuning_job.read_labelled"),
-        ("evaluate {model} {table}", "genomic_ulmfit.studies.evaluation.read_labelled"),
+        ("evaluate {model} {table}", "genomic_ulmfit.evaluation.evaluate_job.read_labelled"),
         ("reproduce --genome {genome} --out {out}", "genomic_ulmfit.studies.reproduce.read_genome"),
     ],
 )

@@ -48,8 +48,8 @@ def evaluate(
 
     from genomic_ulmfit.cli.metric_table import metric_table
     from genomic_ulmfit.console import note, plain_console
+    from genomic_ulmfit.evaluation.evaluate_job import evaluate_file, was_trained_on
     from genomic_ulmfit.evaluation.metrics import METRICS
-    from genomic_ulmfit.studies.evaluation import evaluate_file, was_trained_on
 
     result, used = evaluate_file(model, table, split, seed)
     if was_trained_on(model, table, used):
