@@ -112,6 +112,20 @@ def test_cross_species_goes_on_from_the_same_cells(
     assert (out / "figures" / "cross_species_encoder.svg").exists()
 
 
+def test_a_model_of_one_length_leaves_tables_of_several_empty(
+    tables: Path, encoder_folder: Path, tmp_path: Path
+) -> None:
+    table = pd.read_csv(tables / "third.csv")
+    table.loc[::2, "sequence"] = table.loc[::2, "sequence"].str[:100]
+    table.to_csv(tmp_path / "several.csv", index=False)
+    said: list[str] = []
+    found = cross_species(
+        tmp_path, tmp_path / "out", encoder=encoder_folder, model="bases", say=said.append
+    )
+    assert found["auroc"] == [[None]]
+    assert said == ["several: bases takes sequences of one length; its row stays empty."]
+
+
 def test_the_markdown_table(finished: tuple[Path, str]) -> None:
     out, _ = finished
     first, _, *rows = (out / "external.md").read_text().splitlines()

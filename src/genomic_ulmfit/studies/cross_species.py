@@ -39,13 +39,17 @@ def cross_species(
     dict
         As written to ``cross_species_MODEL.json``, beside a heat map of AUROC as PNG and SVG:
         names, and for each metric a matrix with a row per training set and a column per test
-        set; null where lengths or classes differ.
+        set; null where lengths or classes differ, or the model does not take such sequences.
     """
     bench = Bench.of(folder, out, encoder, seed, progress)
     names = [dataset.name for dataset in bench.datasets]
     matrices: dict[str, list[list[float | None]]] = {name: [] for name in METRICS}
     for trained in bench.datasets:
-        probabilities = bench.cell(trained, model, bench.datasets, say)["probabilities"]
+        probabilities: dict[str, Any] = {}
+        if model in trained.models:
+            probabilities = bench.cell(trained, model, bench.datasets, say)["probabilities"]
+        else:
+            say(f"{trained.name}: {model} takes sequences of one length; its row stays empty.")
         rows: dict[str, list[float | None]] = {name: [] for name in METRICS}
         for tested in bench.datasets:
             predicted = probabilities.get(tested.name) if tested.takes(trained) else None
