@@ -38,3 +38,12 @@ def test_negative_names_are_whole_words(name: str) -> None:
 def test_of_three_one_must_be_named() -> None:
     with pytest.raises(InputError, match="knows 3 classes"):
         target_index(("a", "b", "c"), None)
+
+
+def test_which_class() -> None:
+    assert target_index(("a", "b"), None) == 1
+    assert target_index(("a", "b", "c"), "a") == 0
+    with pytest.raises(ValueError, match="knows 3 classes; say which"):
+        target_index(("a", "b", "c"), None)
+    with pytest.raises(ValueError, match="got 'x', allowed are a, b"):
+        target_index(("a", "b"), "x")
