@@ -117,13 +117,15 @@ def other_file(genome_file: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 def test_second_stage_on_several_genomes(
     command: Callable, genome_file: Path, other_file: Path, encoder_folder: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "second"
+    out, twin = tmp_path / "second", tmp_path / "twin.fasta"
+    twin.write_bytes(other_file.read_bytes())
     ran = command(
-        *("pretrain", genome_file, other_file, "--out", out, "--preset", "tiny", "--epochs", 0.2),
-        *("--from", encoder_folder, "--precision", "fp32"),
+        *("pretrain", genome_file, other_file, twin, "--out", out, "--preset", "tiny"),
+        *("--epochs", 0.2, "--from", encoder_folder, "--precision", "fp32"),
     )
     assert ran.code == 0, ran.stderr
     training = json.loads((out / "config.json").read_text(encoding="utf-8"))["training"]
+    assert "Note: twin.fasta: left out, because it is the same genome as" in ran.stderr
     assert training["start_from"] == "encoder"
     assert training["recipe"]["epochs"] == 0.2
     assert [genome["simulated"] for genome in training["genomes"]] == [True, False]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from genomic_ulmfit.console import plain_console
+from genomic_ulmfit.console import note, plain_console
 from genomic_ulmfit.data.corpus import Corpus, CorpusGenome, build_corpus
 from genomic_ulmfit.data.corpus_folder import is_corpus_folder, open_corpus
 from genomic_ulmfit.data.tables import read_labelled
@@ -184,7 +184,11 @@ def _corpus(paths: Sequence[Path]) -> Corpus:
         )
     if folders:
         return open_corpus(folders[0])
-    return build_corpus([read_genome(path) for path in paths], files=paths)
+    corpus = build_corpus([read_genome(path) for path in paths], files=paths)
+    if is_first():
+        for text in corpus.notes:
+            note(text)
+    return corpus
 
 
 def _without_test_windows(corpus: Corpus, path: Path) -> tuple[Corpus, dict[str, Any]]:
