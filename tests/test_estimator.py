@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
@@ -212,6 +214,10 @@ def test_the_shipped_encoder_is_the_default(
         (["ACGTACGT", float("nan")], ["a", "b"], "sequence 2: got nan, which is no text"),
         (["ACGTACGT"] * 3, [0.0, 1.0, float("nan")], "labels: that of sequence 3 is missing"),
         (["ACGTACGT"] * 3, ["a", None, "b"], "labels: that of sequence 2 is missing"),
+        (["ACGTACGT"] * 3, ["a", "b", float("nan")], "labels: that of sequence 3 is missing"),
+        (["ACGTACGT"] * 3, ["a", 1, "b"], "labels: got int and str; give labels of one type"),
+        (["ACGTACGT"] * 2, [b"a", b"b"], "labels: got bytes; give labels of one type: str, int"),
+        (["ACGTACGT"] * 2, pd.to_datetime(["2020-01-01", "2020-01-02"]), "labels: got Timestamp"),
         (["ACGTACGT"] * 3, pd.array(["a", "b", 1], object), "labels: got int and str"),
         (["ACGTACGT"] * 3, [0.1, 0.2, 0.5], "labels: got numbers that are not whole"),
     ],
@@ -229,6 +235,7 @@ def test_unusable_input(sequences: Any, labels: Any, message: str) -> None:
         ({"epochs": 0}, "epochs: got 0, allowed is 1 or more"),
         ({"encoder": "mine"}, "--preset: got tiny beside the encoder mine"),
         ({"seed": -1}, "seed: got -1, allowed are 0 to 2147483647"),
+        ({"seed": None}, "seed: got None, allowed are 0 to"),
         ({"seed": 2**33}, "seed: got 8589934592, allowed are 0 to"),
     ],
 )
@@ -242,11 +249,21 @@ def test_short_sequences_and_a_probe() -> None:
         SequenceClassifier().fit(["ACGT", "CCGT", "ACGA", "AAAA"] * 3, [0, 1] * 6)
 
 
-def test_the_callers_random_numbers_go_on() -> None:
-    np.random.seed(5)  # noqa: NPY002
-    before = np.random.get_state()[1].tolist()  # noqa: NPY002
-    SequenceClassifier(**QUICK).fit(X=labelled(8)[0], y=labelled(8)[1])
-    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
+@pytest.mark.parametrize("chosen", [QUICK, {"head": "probe"}])
+def test_the_callers_random_numbers_go_on(chosen: dict[str, Any]) -> None:
+    def drawn() -> list[float]:
+        return [random.random(), np.random.random(), torch.rand(1).item()]  # noqa: NPY002
+
+    def seeded() -> None:
+        random.seed(5)
+        np.random.seed(5)  # noqa: NPY002
+        torch.manual_seed(5)
+
+    seeded()
+    expected = drawn()
+    seeded()
+    SequenceClassifier(**chosen).fit(X=labelled(8)[0], y=np.array(labelled(8)[1], dtype=object))
+    assert drawn() == expected
 
 
 def test_other_lengths_than_in_training(fitted: SequenceClassifier) -> None:

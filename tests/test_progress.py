@@ -14,7 +14,7 @@ def test_a_line_now_and_then_where_there_is_no_terminal(
 ) -> None:
     monkeypatch.setattr(progress, "LINE_EVERY", 0.0)
     list(tracked(iter("ab"), "Letters", 2))
-    assert capsys.readouterr().err.splitlines() == ["Letters: 1 of 2", "Letters: 2 of 2"]
+    assert capsys.readouterr().err.splitlines() == [f"Letters: {done} of 2" for done in (0, 1, 2)]
     list(tracked(iter("ab"), "Letters", 2, show=False))
     assert capsys.readouterr().err == ""
 

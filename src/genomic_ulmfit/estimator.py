@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from lightning.pytorch.utilities.seed import isolate_rng
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
@@ -32,6 +33,9 @@ from genomic_ulmfit.training.classifier_setup import (
     load_start,
     targets_of,
 )
+
+LABELS = ("str", "int", "bool", "float")
+"""Types of labels that a model folder can hold; of the last, whole numbers."""
 
 
 class SequenceClassifier(ClassifierMixin, BaseEstimator):
@@ -114,13 +118,20 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
             If the two differ in length, a label is missing or there is one class only, a
             sequence cannot be read, or a parameter is none that is allowed.
         """
-        if not 0 <= self.seed <= LARGEST_SEED:
-            raise InputError(f"seed: got {self.seed}, allowed are 0 to {LARGEST_SEED}.")
+        if not isinstance(self.seed, (int, np.integer)) or not 0 <= self.seed <= LARGEST_SEED:
+            raise InputError(f"seed: got {self.seed!r}, allowed are 0 to {LARGEST_SEED}.")
         codes = _encode(X)
         values = _labels(y, len(codes))
         classes = np.unique(values)
         if len(classes) < 2:
             raise InputError(f"labels: got {len(classes)} class; a classifier needs at least two.")
+        # The caller's random numbers go on as if nothing had been drawn here.
+        with isolate_rng():
+            self._train(codes, values)
+        self.classes_ = classes
+        return self
+
+    def _train(self, codes: list[Codes], values: npt.NDArray[Any]) -> None:
         folder = choose_encoder(self.encoder, self.preset)
         start, architecture = load_start(folder, self.preset)
         for number, sequence in enumerate(codes, start=1):
@@ -130,7 +141,6 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
                     f"{architecture.tokenizer.k} are needed."
                 )
         config = classifier_config(codes, values, architecture, self.head)
-        self.classes_ = classes
         recipe = choose_recipe(len(codes), config, start, self.head, self.epochs)
         self.facts_ = classifier_facts(values, folder, recipe, self.seed)
         self.model_, self.curve_ = train_by_labels(
@@ -143,7 +153,6 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
             progress=self.progress,
         )
         self.facts_["curve"] = self.curve_
-        return self
 
     def predict_proba(self, X: Sequence[str]) -> npt.NDArray[np.float64]:
         """Return class probabilities.
@@ -212,12 +221,12 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         """
         fitted = cls()
         fitted.model_ = load_classifier(folder)
-        fitted.facts_ = read_config(folder)["training"]
+        fitted.facts_ = read_config(folder).get("training", {})
         config = fitted.model_.config
         named = np.array(config.classes, dtype=int if config.integer_labels else str)
         # Folders of older versions hold names alone.
         fitted.classes_ = np.array(fitted.facts_.get("labels", named))
-        fitted.curve_ = fitted.facts_["curve"]
+        fitted.curve_ = fitted.facts_.get("curve", [])
         return fitted
 
 
@@ -242,16 +251,19 @@ def _labels(labels: npt.ArrayLike, n: int) -> npt.NDArray[Any]:
         raise InputError(
             f"labels: got shape {values.shape} for {n} sequences; give one label for each."
         )
-    missing = pd.isna(values)
+    # As they were given: of a list, NumPy makes text of whatever stands beside text.
+    given = np.empty(n, dtype=object)
+    given[:] = list(labels) if isinstance(labels, Iterable) else values
+    missing = pd.isna(given)
     if missing.any():
         raise InputError(
             f"labels: that of sequence {int(missing.argmax()) + 1} is missing. Fill it in, or "
             "leave the sequence out."
         )
-    kinds = {type(value) for value in values.tolist()}
-    if len(kinds) > 1:
-        named = " and ".join(sorted(kind.__name__ for kind in kinds))
-        raise InputError(f"labels: got {named}; give labels of one type.")
+    kinds = {_kind(value) for value in given}
+    if len(kinds) > 1 or not kinds <= set(LABELS):
+        named = " and ".join(sorted(kinds))
+        raise InputError(f"labels: got {named}; give labels of one type: {', '.join(LABELS)}.")
     try:
         check_classification_targets(values)
     except ValueError:
@@ -259,3 +271,9 @@ def _labels(labels: npt.ArrayLike, n: int) -> npt.NDArray[Any]:
             "labels: got numbers that are not whole; a classifier needs classes, such as 0 and 1."
         ) from None
     return values
+
+
+def _kind(label: Any) -> str:
+    """Return the name of a label's type; NumPy's are as good as Python's."""
+    value = label.item() if isinstance(label, np.generic) else label
+    return type(value).__name__

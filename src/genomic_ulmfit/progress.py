@@ -87,6 +87,7 @@ def tracked(items: Iterable[T], what: str, total: int, show: bool = True) -> Ite
         Without it, nothing is shown.
     """
     with Progress("", show) as progress:
+        progress(what, 0, total)
         for done, item in enumerate(items, start=1):
             yield item
             progress(what, done, total)

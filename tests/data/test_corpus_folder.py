@@ -128,8 +128,7 @@ def test_a_genome_that_shares_its_longest_contig_is_another(tmp_path: Path) -> N
     assert [genome.name for genome in corpus.genomes] == ["a", "b"]
     assert [genome.n_bases for genome in corpus.genomes] == [17_800, 11_800]
     assert corpus.notes == (
-        "b.fna: 1 of its 3 contigs were left out, because they are in a.fna, which is there "
-        "already.",
+        "b.fna: 1 of its 3 contigs were left out, because they are there already, in a.fna.",
     )
 
 
@@ -271,7 +270,7 @@ def test_a_flipped_bit_is_found(folder: Path, name: str) -> None:
     raw[-3] ^= 1
     (folder / name).write_bytes(raw)
     open_corpus(folder)
-    with pytest.raises(InputError, match=f"{name}: its sha256 is not the one in manifest.json"):
+    with pytest.raises(InputError, match=f"the sha256 of {name} is not the one in manifest.json"):
         verify(folder)
 
 
@@ -300,8 +299,8 @@ def test_a_chromosome_and_its_assembly_in_either_order(first: int, tmp_path: Pat
     assert sum(genome.n_bases for genome in corpus.genomes) == 26_000
     if first == 0:
         assert corpus.notes == (
-            "assembly.fna: 1 of its 2 contigs were left out, because they are in chromosome.fna, "
-            "which is there already.",
+            "assembly.fna: 1 of its 2 contigs were left out, because they are there already, in "
+            "chromosome.fna.",
         )
     in_memory = build_corpus([read_genome(path) for path in paths], files=paths)
     assert in_memory.notes == corpus.notes
@@ -315,7 +314,7 @@ def test_damage_is_found_before_it_is_read(folder: Path, tmp_path: Path) -> None
         content = bytearray((copied / "contigs.npy").read_bytes())
         content[place] ^= 0x80
         (copied / "contigs.npy").write_bytes(bytes(content))
-        with pytest.raises(InputError, match="sha256 is not the one"):
+        with pytest.raises(InputError, match=r"the sha256 of contigs.npy is not the one"):
             verify(copied)
 
 
@@ -331,4 +330,33 @@ def test_a_manifest_without_a_genome_or_a_sum(folder: Path, tmp_path: Path) -> N
     del manifest["files"]["train.npy"]["sha256"]
     (copied / MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(InputError, match="incomplete or damaged"):
+        verify(copied)
+
+
+def test_a_genome_that_is_left_out_is_not_there_already(tmp_path: Path) -> None:
+    both = write_fasta(tmp_path / "both.fna", [20_000, 1_000, 1_000], seed=2)
+    lines = both.read_text().splitlines()
+    # The plasmid twice in its genome, and alone in a file too short for a corpus.
+    lines[5] = lines[3]
+    both.write_text("\n".join(lines) + "\n")
+    alone = tmp_path / "alone.fna"
+    alone.write_text(f">p\n{lines[3][:1000]}\n")
+    corpus = write_corpus([alone, both], tmp_path / "corpus", progress=False)
+    assert [genome.n_bases for genome in corpus.genomes][-1] == 21_000
+    assert (
+        "both.fna: 1 of its 3 contigs were left out, because they are there already, in both.fna."
+        in corpus.notes
+    )
+
+
+def test_a_table_that_is_missing_and_a_version_that_is_not_known(
+    folder: Path, tmp_path: Path
+) -> None:
+    copied = tmp_path / "copy"
+    shutil.copytree(folder, copied)
+    (copied / "runs.npy").unlink()
+    with pytest.raises(InputError, match="incomplete or damaged"):
+        verify(copied)
+    (copied / MANIFEST).write_text(json.dumps({"format_version": 2}))
+    with pytest.raises(InputError, match="has format version 2"):
         verify(copied)

@@ -71,7 +71,7 @@ def test_every_kind_of_text_file(
 @pytest.mark.parametrize("zipped", [False, True])
 def test_fasta_with_labels(tmp_path: Path, zipped: bool, line_end: str) -> None:
     lines = (
-        *("", ">a label=promoter kind=x split=train", "ACGT", "acgu"),
+        *("", ">a label=promoter kind=x split=train E. coli", "ACGT", "acgu"),
         *(">b split=test label=cds", "GG", ""),
     )
     content = line_end.join(lines).encode()

@@ -12,7 +12,7 @@ from genomic_ulmfit.inference.explaining.attribution import Attribution
 from genomic_ulmfit.inference.explaining.explanation import ExplainResult, Explanation
 from genomic_ulmfit.inference.explaining.mutagenesis import Mutagenesis
 from genomic_ulmfit.inference.explaining.perturbation import Perturbation
-from genomic_ulmfit.inference.explaining.profiles import average
+from genomic_ulmfit.inference.explaining.profiles import average, known_bases
 from genomic_ulmfit.reports.explain_figures import draw_average, draw_sequence
 from genomic_ulmfit.reports.explain_page import render_explanation
 
@@ -118,3 +118,39 @@ def test_page_is_self_contained_and_escaped() -> None:
     assert "&lt;b&gt;" in page
     assert "a &amp; b" in page
     assert "http" not in page.replace('http-equiv="Content', "")
+
+
+def test_lines_leave_ambiguous_bases_out() -> None:
+    found = explanation(everything=True)
+    windows = (np.where(np.arange(LENGTH) < 8, 4, found.windows[0]).astype(np.uint8),)
+    windows += found.windows[1:]
+    ones = {
+        method: known_bases(np.ones((N, LENGTH), np.float32), windows)
+        for method in found.contributions
+    }
+    changed = Explanation(
+        **{
+            **vars(found),
+            "windows": windows,
+            "contributions": ones,
+            "average": average(ones["mutagenesis"], windows),
+        }
+    )
+    picture = draw_average(changed)
+    assert picture is not None
+    lines = next(axes for axes in picture.figure.axes if axes.get_ylabel() == "relative").lines
+    for line in lines[:2]:
+        # No window of the perturbation holds the last base.
+        assert line.get_ydata()[:-1] == pytest.approx(np.ones(LENGTH - 1))
+
+
+def test_a_sequence_of_which_nothing_is_known() -> None:
+    found = explanation(everything=True)
+    windows = (np.full(LENGTH, 4, np.uint8), *found.windows[1:])
+    contributions = {
+        method: known_bases(values, windows) for method, values in found.contributions.items()
+    }
+    changed = Explanation(**{**vars(found), "windows": windows, "contributions": contributions})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        draw_sequence(changed, 0)

@@ -7,14 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from genomic_ulmfit.dna.alphabet import decode
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.config import EncoderConfig
 from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.training.classifier_setup import (
     choose_recipe,
     classifier_config,
+    encode_all,
     recipe_for,
     targets_of,
 )
@@ -59,3 +62,12 @@ def test_a_configuration_suits_its_sequences() -> None:
     assert targets_of([9, 10, -1], numbers).tolist() == [1, 2, 0]
     with pytest.raises(InputError, match="label: '8' is none of the model's classes: -1, 9, 10"):
         targets_of([9, 8], numbers)
+
+
+def test_context_of_another_length_than_in_training() -> None:
+    table = pd.DataFrame(
+        {"id": ["a", "b"], "sequence": ["ACGT"] * 2, "before": ["AC", "A"], "after": ["GT", "GTT"]}
+    )
+    assert [decode(codes) for codes in encode_all(table[:1], 2)] == ["ACACGTGT"]
+    with pytest.raises(InputError, match="sequence b: has 1 bases before and 3 after it, but"):
+        encode_all(table, 2)

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
-from genomic_ulmfit.dna.genome import Genome
+from genomic_ulmfit.dna.genome import Contig, Genome
 from genomic_ulmfit.dna.intervals import merged
 from genomic_ulmfit.dna.packing import BASES_PER_BYTE, Packed, PackedBases, pack
 from genomic_ulmfit.errors import InputError
@@ -403,6 +403,8 @@ def build_corpus(
 ) -> Corpus:
     """Make a corpus in memory, of one or a few genomes; see `genome_text` for how it is divided.
 
+    What is there twice (see `KnownContigs`) is taken once; the corpus's notes say so.
+
     Parameters
     ----------
     genomes : sequence of Genome
@@ -426,10 +428,12 @@ def build_corpus(
     known = KnownContigs()
     n_contigs = n_bytes = 0
     for number, whole in enumerate(genomes):
-        genome, left_out = known.without(whole, files[number].name if files else whole.name)
+        name = files[number].name if files else whole.name
+        genome, left_out = known.without(whole, name)
         notes += left_out
         if left_out and not genome.contigs:
             continue
+        known.remember(genome, name)
         text = genome_text(genome, share)
         part = text.placed(len(parts), n_contigs, n_bytes * BASES_PER_BYTE)
         described.append(describe(genome, part, files[number] if files else None))
@@ -458,13 +462,13 @@ def build_corpus(
 
 
 class KnownContigs:
-    """Keeps a corpus from holding a sequence twice, once to train on and once held out."""
+    """Keeps a corpus from holding a contig twice, once to train on and once held out."""
 
     def __init__(self) -> None:
         self._genome_of: dict[str, str] = {}
 
     def without(self, genome: Genome, name: str) -> tuple[Genome, list[str]]:
-        """Leave out of a genome what was there before it, and remember the rest.
+        """Leave out of a genome what is there already, from earlier ones or from itself.
 
         Parameters
         ----------
@@ -480,30 +484,40 @@ class KnownContigs:
         notes : list of str
             What was left out, one sentence.
         """
-        digests = [hashlib.sha256(contig.codes.data).hexdigest() for contig in genome.contigs]
-        lengths: dict[str, int] = {}
-        for digest, contig in zip(digests, genome.contigs, strict=True):
+        new: dict[str, Contig] = {}
+        bases_in: dict[str, int] = {}
+        repeated: set[str] = set()
+        for digest, contig in _by_digest(genome):
             if digest in self._genome_of:
-                lengths[digest] = lengths.get(digest, 0) + len(contig)
-        if not lengths:
-            self._genome_of |= dict.fromkeys(digests, name)
+                other = self._genome_of[digest]
+                bases_in[other] = bases_in.get(other, 0) + len(contig)
+            elif digest in new:
+                repeated.add(name)
+            else:
+                new[digest] = contig
+        if len(new) == len(genome.contigs):
             return genome, []
-        before = self._genome_of[max(lengths, key=lambda digest: lengths[digest])]
-        if sum(lengths.values()) >= SAME * genome.n_bases:
+        if sum(bases_in.values()) >= SAME * genome.n_bases:
+            most = max(bases_in, key=lambda other: bases_in[other])
             return replace(genome, contigs=()), [
-                f"{name}: left out, because it is the same genome as {before}, which is there "
+                f"{name}: left out, because it is the same genome as {most}, which is there "
                 "already."
             ]
-        new = tuple(
-            contig
-            for digest, contig in zip(digests, genome.contigs, strict=True)
-            if digest not in lengths
-        )
-        self._genome_of |= dict.fromkeys(set(digests) - set(lengths), name)
-        return replace(genome, contigs=new), [
+        others = sorted(repeated | set(bases_in))
+        shown = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
+        return replace(genome, contigs=tuple(new.values())), [
             f"{name}: {len(genome.contigs) - len(new):,} of its {len(genome.contigs):,} contigs "
-            f"were left out, because they are in {before}, which is there already."
+            f"were left out, because they are there already, in {shown}."
         ]
+
+    def remember(self, genome: Genome, name: str) -> None:
+        """Remember the contigs of a genome that is there from now on."""
+        for digest, _ in _by_digest(genome):
+            self._genome_of.setdefault(digest, name)
+
+
+def _by_digest(genome: Genome) -> list[tuple[str, Contig]]:
+    return [(hashlib.sha256(contig.codes.data).hexdigest(), contig) for contig in genome.contigs]
 
 
 def describe(genome: Genome, text: GenomeText, file: Path | None) -> CorpusGenome:

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from tokenize import TokenError
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -182,6 +182,7 @@ class _Builder:
                 "some of it out."
             )
             return
+        self._known.remember(genome, path.name)
         self._place(genome, path, text)
 
     def _place(self, genome: Genome, path: Path, text: GenomeText) -> None:
@@ -222,12 +223,22 @@ def is_corpus_folder(path: str | Path) -> bool:
     return (Path(path) / MANIFEST).is_file() and (Path(path) / BASES).is_file()
 
 
-def _require_corpus(folder: Path) -> None:
+def _manifest(folder: Path) -> dict[str, Any]:
+    """Read what says which files a corpus has, if this program knows what it says."""
     if not is_corpus_folder(folder):
         raise InputError(
             f"{folder}: {MANIFEST} or {BASES} is missing; this is no corpus folder. Build one with "
             "`genomic-ulmfit data corpus`."
         )
+    with _damage_reported(folder):
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        version = manifest["format_version"]
+    if version != FORMAT_VERSION:
+        raise InputError(
+            f"{folder}: the corpus has format version {version!r}, this program reads version "
+            f"{FORMAT_VERSION}. Build it again."
+        )
+    return manifest
 
 
 def open_corpus(folder: str | Path) -> Corpus:
@@ -250,15 +261,7 @@ def open_corpus(folder: str | Path) -> Corpus:
         be seen in the sizes of its files only `verify` finds.
     """
     folder = Path(folder)
-    _require_corpus(folder)
-    with _damage_reported(folder):
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        version = manifest["format_version"]
-    if version != FORMAT_VERSION:
-        raise InputError(
-            f"{folder}: the corpus has format version {version!r}, this program reads version "
-            f"{FORMAT_VERSION}. Build it again."
-        )
+    manifest = _manifest(folder)
     with _damage_reported(folder):
         for name in _file_names():
             size = (folder / name).stat().st_size
@@ -292,17 +295,12 @@ def verify(folder: str | Path) -> None:
         If one differs.
     """
     folder = Path(folder)
-    _require_corpus(folder)
+    manifest = _manifest(folder)
     with _damage_reported(folder):
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        sums = {name: manifest["files"][name]["sha256"] for name in _file_names()}
-    # Before what is damaged is read.
-    for name, sha256 in sums.items():
-        if file_sha256(folder / name) != sha256:
-            raise InputError(
-                f"{folder / name}: its sha256 is not the one in {MANIFEST}; the corpus is "
-                "damaged. Build it or copy it again."
-            )
+        # Before what is damaged is read.
+        for name in _file_names():
+            if file_sha256(folder / name) != manifest["files"][name]["sha256"]:
+                raise ValueError(f"the sha256 of {name} is not the one in {MANIFEST}")
     open_corpus(folder)
 
 

@@ -300,21 +300,21 @@ def _checked_site(
 ) -> tuple[Contig, int]:
     """Return the contig of a site, and its strand as +1 or -1."""
     place = f"{bed}, line {line.number}"
-    strand = line.fields[5] if len(line.fields) > 5 else "."
     if line.contig not in contigs:
         raise InputError(
             f"{place}: contig {line.contig!r} is not in {genome.name}, which has "
             f"{', '.join(list(contigs)[:5])}. Give the BED file of this genome."
         )
-    if strand not in ("+", "-"):
-        raise InputError(f"{place}: a TSS needs its strand, + or -, in column 6; found {strand!r}.")
+    if line.strand is None:
+        found = line.fields[5] if len(line.fields) > 5 else "."
+        raise InputError(f"{place}: a TSS needs its strand, + or -, in column 6; found {found!r}.")
     contig = contigs[line.contig]
     if line.end == line.start or line.end > len(contig):
         raise InputError(
             f"{place}: {line.start}-{line.end} is no place on {contig.name}, which has "
             f"{len(contig):,} bases."
         )
-    return contig, 1 if strand == "+" else -1
+    return contig, line.strand
 
 
 def _negatives(

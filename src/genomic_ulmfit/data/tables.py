@@ -99,6 +99,30 @@ def read_labelled(
     return table
 
 
+def with_context(before: str, sequence: str, after: str, context: int, place: str) -> str:
+    """Put what stands around a sequence around it.
+
+    Parameters
+    ----------
+    before, sequence, after : str
+    context : int
+        Bases on either side that a model was trained with.
+    place : str
+        Where the three stand, for the message.
+
+    Raises
+    ------
+    InputError
+        If there are more or less bases on a side than `context`, and not none on both.
+    """
+    if (len(before), len(after)) not in ((0, 0), (context, context)):
+        raise InputError(
+            f"{place}: has {len(before)} bases before and {len(after)} after it, but the model was "
+            f"trained with {context} on either side. Give so many, or leave both cells empty."
+        )
+    return before + sequence + after
+
+
 def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     """Write a table as CSV, atomically; gzipped if `path` ends in .gz.
 
@@ -175,10 +199,10 @@ def _parse_fasta(path: Path, text: str) -> pd.DataFrame:
             key, _, value = word.partition("=")
             if key not in ("label", "split"):
                 continue
-            if "=" not in after:
+            if key == "label" and "=" not in after:
                 raise InputError(
                     f"{path}, row {len(rows) + 1} ({name}): behind {word} stands {after!r}, which "
-                    f"may belong to the {key} or not. If it does, write {word}_{after}; if not, "
+                    f"may belong to the label or not. If it does, write {word}_{after}; if not, "
                     f"move it before {word}."
                 )
             fields[key] = value

@@ -39,7 +39,7 @@ def evaluate_file(
     Raises
     ------
     InputError
-        If no row is of the split, or a label is none of the model's.
+        If no row is of the split, or a row has a label or a length that the model does not know.
     """
     model = load_classifier(model_folder)
     table = read_labelled(table_path, min_length=model.config.encoder.tokenizer.k)

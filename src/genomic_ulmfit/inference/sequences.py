@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
+from genomic_ulmfit.data.tables import with_context
 from genomic_ulmfit.dna.alphabet import Codes, encode
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import GZIP, readable, table_rows
@@ -149,13 +150,7 @@ def _table(
             letters = row[at].strip()
             if around is not None:
                 before, after = (row[column].strip() for column in around)
-                if (len(before), len(after)) not in ((0, 0), (context, context)):
-                    raise InputError(
-                        f"{shown}, row {number}: has {len(before)} bases before and {len(after)} "
-                        f"after it, but the model was trained with {context} on either side. Give "
-                        "so many, or leave both cells empty."
-                    )
-                letters = before + letters + after
+                letters = with_context(before, letters, after, context, f"{shown}, row {number}")
             yield "" if at_id is None else row[at_id].strip(), letters
     except csv.Error as error:
         raise InputError(f"{shown}: not a well-formed table ({error}). {_FORMATS}") from None

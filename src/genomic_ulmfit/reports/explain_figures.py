@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import logomaker
 import numpy as np
@@ -16,7 +16,9 @@ from genomic_ulmfit.dna.alphabet import BASES, one_hot
 from genomic_ulmfit.inference.explaining.explanation import Explanation
 from genomic_ulmfit.inference.explaining.profiles import (
     Stretch,
+    average,
     from_site,
+    known_bases,
     preferences,
     stretches_of_sequence,
 )
@@ -64,13 +66,13 @@ def draw_average(explanation: Explanation) -> Picture | None:
     if found is None:
         return None
     lines = {
-        _WORDS[method]: np.nan_to_num(values).mean(0)
+        _WORDS[method]: average(values, explanation.windows).mean
         for method, values in explanation.contributions.items()
         if method not in (explanation.main, "perturbation")
     }
     for one in explanation.perturbations:
-        values = np.nan_to_num(one.importance(len(found.mean)))
-        lines[f"{one.width} bases replaced"] = values.mean(0)
+        values = known_bases(one.importance(len(found.mean)), explanation.windows)
+        lines[f"{one.width} bases replaced"] = average(values, explanation.windows).mean
     heat = None
     if explanation.mutagenesis is not None:
         heat = preferences(explanation.mutagenesis.effects)
@@ -85,7 +87,8 @@ def draw_average(explanation: Explanation) -> Picture | None:
         title=f"What speaks for class {explanation.class_name}: mean of {found.n:,} sequences",
         caption=(
             f"Letters: log-odds that the base contributes by {_WORDS[explanation.main]}, summed "
-            f"over the sequences that have it there, divided by n = {found.n:,}."
+            f"over the sequences that have it there, divided by those with a known base there, of "
+            f"n = {found.n:,}."
             + (
                 ""
                 if heat is None
@@ -121,7 +124,8 @@ def draw_sequence(explanation: Explanation, row: int) -> Picture:
         if method not in (explanation.main, "perturbation")
     }
     for one in explanation.perturbations:
-        importance = one.importance(max(map(len, explanation.windows)))
+        longest = max(map(len, explanation.windows))
+        importance = known_bases(one.importance(longest), explanation.windows)
         lines[f"{one.width} bases replaced"] = importance[row, : len(window)]
     chance = float(probability(explanation.log_odds[row : row + 1])[0])
     name = explanation.ids[row]
@@ -147,7 +151,7 @@ def _draw(
     letters: Matrix,
     heat: Matrix | None,
     heat_label: str,
-    lines: dict[str, Matrix],
+    lines: Mapping[str, Matrix],
     *,
     name: str,
     title: str,
@@ -195,7 +199,11 @@ def _draw(
 
 def _draw_logo(panel: Axes, letters: Matrix) -> None:
     table = pd.DataFrame(letters, columns=list(BASES), dtype=float)
-    logomaker.Logo(table, ax=panel, color_scheme=_LETTERS, flip_below=False, show_spines=None)
+    if not letters.any():
+        # Of nothing but unknown bases there is no logo.
+        panel.set(xlim=(-0.5, len(letters) - 0.5), ylim=(-1, 1))
+    else:
+        logomaker.Logo(table, ax=panel, color_scheme=_LETTERS, flip_below=False, show_spines=None)
     panel.grid(visible=False)
     panel.set_ylabel("contribution\n(log-odds)")
 
@@ -209,10 +217,10 @@ def _draw_heat(figure: Figure, panel: Axes, heat: Matrix, label: str) -> None:
     figure.colorbar(image, ax=panel, pad=0.005, aspect=8, label="log-odds")
 
 
-def _draw_lines(panel: Axes, lines: dict[str, Matrix]) -> None:
+def _draw_lines(panel: Axes, lines: Mapping[str, Matrix]) -> None:
     """Draw profiles, each over its highest point: methods differ in scale."""
     for (label, values), colour in zip(lines.items(), (PURPLE, "black", SKY, GREY), strict=False):
-        most = float(np.nanmax(np.abs(values))) or 1.0
+        most = float(np.nan_to_num(np.abs(values)).max()) or 1.0
         panel.plot(values / most, color=colour, lw=1.1, label=f"{label} (1 = {most:.2g})")
     panel.axhline(0, color=GREY, lw=0.6)
     panel.set_ylabel("relative")

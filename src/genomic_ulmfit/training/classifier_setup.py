@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from genomic_ulmfit.data.readings import Readings
+from genomic_ulmfit.data.tables import with_context
 from genomic_ulmfit.dna.alphabet import Codes, encode
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.classifier import FIXED_LENGTH, ClassifierConfig
@@ -231,11 +232,15 @@ def encode_all(table: pd.DataFrame, context: int = 0) -> list[Codes]:
     Returns
     -------
     list of numpy.ndarray of uint8
+
+    Raises
+    ------
+    InputError
+        If a row has other numbers of bases around its sequence.
     """
-    sequences = table["sequence"]
+    places = [f"sequence {name}" for name in table["id"]]
+    sequences = table["sequence"].tolist()
     if context and {"before", "after"} <= set(table):
-        sequences = table["before"] + sequences + table["after"]
-    return [
-        encode(sequence, name=f"sequence {name}")
-        for name, sequence in zip(table["id"], sequences, strict=True)
-    ]
+        parts = zip(table["before"], sequences, table["after"], places, strict=True)
+        sequences = [with_context(*part[:3], context, part[3]) for part in parts]
+    return [encode(one, name=place) for one, place in zip(sequences, places, strict=True)]

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -290,7 +289,6 @@ class _Curve(Callback):
         self.points.append(point)
 
 
-@isolate_rng()  # The caller's random numbers go on as if nothing had been drawn here.
 def fine_tune(
     codes: Sequence[Codes],
     targets: npt.NDArray[np.intp],

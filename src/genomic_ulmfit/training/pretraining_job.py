@@ -156,6 +156,7 @@ def pretrain_genomes(
         "start_from": None if start_from is None else Path(start_from).name,
         "precision": precision,
         "processes": devices * nodes,
+        "notes": list(corpus.notes),
         "command": command,
         "report": report.to_dict(),
     }

@@ -114,6 +114,8 @@ def test_gff3_in_a_real_parser(written: tuple[Path, Path]) -> None:
         ("σ54", "σ54", "sequence_feature"),
         ("a\tb;c", "a_b_c", "sequence_feature"),
         ("?", "promoter", "promoter"),
+        ("non-promoter", "non-promoter", "sequence_feature"),
+        ("0", "class_0", "sequence_feature"),
     ],
 )
 def test_calls_are_named_by_their_class(

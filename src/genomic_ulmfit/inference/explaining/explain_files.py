@@ -62,7 +62,7 @@ def write_explanation(out: Path, explanation: Explanation) -> None:
         _write_arrays(
             out / arrays_file("gradient"),
             **common,
-            contributions=gradient.contributions,
+            contributions=explanation.contributions["gradient"],
             baseline_log_odds=gradient.baseline,
         )
     if explanation.perturbations:

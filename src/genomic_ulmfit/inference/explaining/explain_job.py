@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
+from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import require_another, require_writable, write_json
 from genomic_ulmfit.inference.explaining.attribution import STEPS, integrated_gradients
@@ -36,7 +36,12 @@ from genomic_ulmfit.inference.explaining.perturbation import (
     Perturbation,
     window_perturbation,
 )
-from genomic_ulmfit.inference.explaining.profiles import average, from_site, has_unknown
+from genomic_ulmfit.inference.explaining.profiles import (
+    average,
+    from_site,
+    has_unknown,
+    known_bases,
+)
 from genomic_ulmfit.inference.explaining.variant_job import score_variants
 from genomic_ulmfit.inference.explaining.variants import Effect
 from genomic_ulmfit.inference.sequences import read_sequences
@@ -243,7 +248,7 @@ def _explain(
         attribution = integrated_gradients(
             model, codes, target, precision, lambda done: report("Gradients", done, total)
         )
-        contributions["gradient"] = attribution.contributions.copy()
+        contributions["gradient"] = attribution.contributions
         log_odds = attribution.log_odds
     if "mutagenesis" in methods:
         mutagenesis = saturation_mutagenesis(
@@ -251,9 +256,9 @@ def _explain(
         )
         contributions["mutagenesis"] = mutagenesis.importance(windows)
         log_odds = mutagenesis.log_odds
-    for values in contributions.values():
-        for row, window in zip(values, windows, strict=True):
-            row[: len(window)][window == AMBIGUOUS] = np.nan
+    contributions = {
+        method: known_bases(values, windows) for method, values in contributions.items()
+    }
     main = next(method for method in METHODS if method in contributions)
     of_one_length = len({len(window) for window in windows}) == 1
     of_all = average(contributions[main], windows) if of_one_length else None
@@ -277,7 +282,7 @@ def _notes(explanation: Explanation) -> Iterator[str]:
     if unknown:
         yield (
             f"{unknown:,} of {len(explanation.ids):,} sequences have ambiguous bases, which "
-            "contribute nothing."
+            "are left out of averages."
         )
     if explanation.average is None:
         yield "The sequences differ in length, so there is no average over them."

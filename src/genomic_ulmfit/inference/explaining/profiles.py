@@ -185,6 +185,20 @@ def from_site(place: int, anchor: int | None) -> int:
     return place - anchor + 1 if place >= anchor else place - anchor
 
 
+def known_bases(contributions: Floats, windows: Sequence[Codes]) -> Floats:
+    """Return contributions with NaN in place of those of ambiguous bases.
+
+    Parameters
+    ----------
+    contributions : numpy.ndarray of float32, shape (n, longest)
+    windows : sequence of numpy.ndarray of uint8
+    """
+    known = contributions.copy()
+    for row, window in zip(known, windows, strict=True):
+        row[: len(window)][window == AMBIGUOUS] = np.nan
+    return known
+
+
 def has_unknown(window: Codes) -> bool:
     """Return whether a sequence has ambiguous bases."""
     return bool((window == AMBIGUOUS).any())

@@ -12,6 +12,7 @@ from genomic_ulmfit.dna.genome import Contig
 from genomic_ulmfit.files import write_text
 from genomic_ulmfit.inference.scanning.calls import Call
 from genomic_ulmfit.inference.scanning.scan import ScanSettings
+from genomic_ulmfit.inference.targets import is_negative
 
 BED_COLUMNS = (
     "chrom",
@@ -68,7 +69,10 @@ def kind_of(class_name: str) -> Kind:
         Whose feature is ``sequence_feature``, the most general term, for what is no promoter.
     """
     name = re.sub(r"[^\w.+-]+", "_", class_name).strip("_")
-    if not name or _SAYS_NOTHING.fullmatch(name.lower()):
+    says_nothing = not name or bool(_SAYS_NOTHING.fullmatch(name.lower()))
+    if is_negative(class_name):
+        return Kind(f"class_{name}" if says_nothing else name, "sequence_feature")
+    if says_nothing:
         name = "promoter"
     return Kind(name, "promoter" if "promoter" in name.lower() else "sequence_feature")
 

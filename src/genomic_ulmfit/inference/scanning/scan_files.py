@@ -183,7 +183,10 @@ def read_scan(prefix: Path, genome_path: str | os.PathLike[str] | None = None) -
             "they are not of the same scan. Scan the genome again."
         )
     tracks = {
-        strand: _read_track(prefix, strand, lengths) if summary["tracks"][word] else {}
+        # Older summaries do not say.
+        strand: _read_track(prefix, strand, lengths)
+        if summary.get("tracks", {word: 1})[word]
+        else {}
         for strand, word in STRANDS.items()
     }
     return ScanFiles(prefix, summary, genome, calls, tracks)
@@ -214,7 +217,6 @@ def _is_summary(value: Any) -> bool:
             "expected_calls_by_chance_per_mbp": (int, float, type(None)),
         },
         "calls": {"all": int},
-        "tracks": dict.fromkeys(STRANDS.values(), bool),
         "densest_region": {"contig": str, "start": int, "end": int},
     }
     return (
@@ -254,7 +256,7 @@ def _read_calls(path: Path, lengths: Mapping[str, int]) -> tuple[CalledSite, ...
 
 def _call(line: BedLine, path: Path, lengths: Mapping[str, int]) -> CalledSite:
     of = dict(zip(BED_COLUMNS, line.fields, strict=True))
-    strand = {"+": 1, "-": -1}.get(of["strand"])
+    strand = line.strand
     try:
         anchor, log_odds = int(of["thickStart"]), float(of["logOdds"])
         distance = None if of["geneDistance"] == "." else int(of["geneDistance"])
