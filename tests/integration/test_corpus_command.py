@@ -166,7 +166,7 @@ def test_a_damaged_corpus_is_told(command: Callable[..., Any]) -> None:
         handle.write(bytes([first[0] ^ 1]))
     ran = command("data", "corpus", "--verify", "corpus")
     assert ran.code == 2
-    assert "bases.2bit: its sha256 is not the one in manifest.json" in ran.stderr
+    assert "the sha256 of bases.2bit is not the one in manifest.json" in ran.stderr
 
 
 @pytest.mark.usefixtures("here")
