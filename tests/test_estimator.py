@@ -289,6 +289,17 @@ def test_a_saved_model_comes_back(kind: type, tmp_path: Path) -> None:
     assert "Trained on 20 sequences" in (tmp_path / "model" / "card.md").read_text()
 
 
+def test_a_loaded_model_trains_anew_from_what_it_came_from(tmp_path: Path) -> None:
+    sequences, labels = labelled(20)
+    for number, (encoder, seed) in enumerate((("e-coli", 3), (None, 0))):
+        model = SequenceClassifier(encoder, epochs=None if encoder else 1, seed=seed)
+        if encoder is None:
+            model.set_params(preset="tiny")
+        model.fit(sequences, labels).save(tmp_path / str(number))
+        again = SequenceClassifier.load(tmp_path / str(number))
+        assert (again.encoder, again.seed) == (encoder, seed)
+
+
 def test_what_cannot_be_saved_or_loaded(fitted: SequenceClassifier, tmp_path: Path) -> None:
     with pytest.raises(NotFittedError):
         SequenceClassifier().save(tmp_path / "model")

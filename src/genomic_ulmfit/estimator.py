@@ -18,6 +18,7 @@ from genomic_ulmfit.dna.alphabet import Codes, encode
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.limits import LARGEST_SEED
 from genomic_ulmfit.models.prediction import predict_probabilities
+from genomic_ulmfit.models.pretrained import pretrained_encoders
 from genomic_ulmfit.models.store import (
     load_classifier,
     read_config,
@@ -211,17 +212,23 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         SequenceClassifier
-            Fitted. Its parameters are the defaults, for the folder does not know them: `fit`
-            trains anew.
+            Fitted. `fit` trains anew, from the same shipped encoder (or none) and seed; other
+            parameters are the defaults, and so is an encoder of one's own, whose place the folder
+            does not know.
 
         Raises
         ------
         InputError
             If it is no complete folder of a classifier.
         """
-        fitted = cls()
-        fitted.model_ = load_classifier(folder)
-        fitted.facts_ = read_config(folder).get("training", {})
+        model, facts = load_classifier(folder), read_config(folder).get("training", {})
+        encoder = facts.get("encoder", "auto")
+        if encoder is not None and encoder not in {
+            shipped.name for shipped in pretrained_encoders()
+        }:
+            encoder = "auto"
+        fitted = cls(encoder, seed=facts.get("seed", 0))
+        fitted.model_, fitted.facts_ = model, facts
         config = fitted.model_.config
         named = np.array(config.classes, dtype=int if config.integer_labels else str)
         # Folders of older versions hold names alone.

@@ -86,6 +86,12 @@ def evaluate_scan(
             f"The scan looked at the regions of {scanned} alone, and sites elsewhere count as "
             "missed; leave them out with --regions."
         )
+    if regions is None and compared.others:
+        remarks.append(
+            "Calls count wherever they lie, but sites of one name alone: so precision, F1 and "
+            "AUPRC are lower than they would be if all sites counted. Where these sites were "
+            "chosen by place, --regions confines calls to it."
+        )
     for text in remarks:
         note(text)
     if as_json:

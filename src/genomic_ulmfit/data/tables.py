@@ -200,10 +200,11 @@ def _parse_fasta(path: Path, text: str) -> pd.DataFrame:
             if key not in ("label", "split"):
                 continue
             if key == "label" and "=" not in after:
+                one_word = f"{word}_{after}".replace('"', "").replace("'", "")
                 raise InputError(
                     f"{path}, row {len(rows) + 1} ({name}): behind {word} stands {after!r}, which "
-                    f"may belong to the label or not. If it does, write {word}_{after}; if not, "
-                    f"move it before {word}."
+                    f"may belong to the label or not. If it does, write {one_word}, without "
+                    f"quotes; if not, move it before {word}."
                 )
             fields[key] = value
         rows.append({"id": name, "sequence": sequence, **fields})

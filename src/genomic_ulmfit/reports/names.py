@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 Metric = Literal["accuracy", "precision", "recall", "specificity", "mcc", "auroc", "auprc"]
-METRICS: tuple[Metric, ...] = (
-    "accuracy",
-    "precision",
-    "recall",
-    "specificity",
-    "mcc",
-    "auroc",
-    "auprc",
-)
+METRICS: tuple[Metric, ...] = get_args(Metric)
 
 BASELINE_LABELS = {
     "onehot_lr": "one-hot logistic regression",

@@ -36,5 +36,5 @@ def test_windows_against_every_window_by_itself(kind: str) -> None:
     for row, sequence in enumerate(codes):
         n = len(sequence) - 2 * context_of(kind, sequence)
         assert np.isnan(importance[row, :n]).any() == (n < 10)
-    assert importance[0, 4] == pytest.approx(-found.effects[0, 0], abs=1e-5)
-    assert importance[0, 7] == pytest.approx(-found.effects[0, :2].mean(), abs=1e-5)
+    assert importance[0, 4] == pytest.approx(-found.effects[0, 0] / found.width, abs=1e-5)
+    assert importance[0, 7] == pytest.approx(-found.effects[0, :2].mean() / found.width, abs=1e-5)

@@ -49,14 +49,19 @@ class Perturbation:
     effects: Floats
 
     def importance(self, longest: int) -> Floats:
-        """Return the mean loss over the windows that cover each base, shape (n, longest)."""
+        """Return what each base contributes, shape (n, longest).
+
+        The mean loss over the windows that cover it, of which each base of a window gets an equal
+        share: so contributions of neighbours can be added up, as those of other methods can.
+        """
         covers = np.zeros((len(self.starts), longest), dtype=np.float32)
         for row, start in zip(covers, self.starts, strict=True):
             row[start : start + self.width] = 1
         known = ~np.isnan(self.effects)
         counts = known @ covers
         sums = -np.where(known, self.effects, 0) @ covers
-        return np.where(counts > 0, sums / np.maximum(counts, 1), np.float32(np.nan))
+        means = sums / np.maximum(counts, 1) / np.float32(self.width)
+        return np.where(counts > 0, means, np.float32(np.nan))
 
 
 def window_perturbation(

@@ -236,7 +236,7 @@ def scan_genome(
             "windows": counts,
             "tracks": has_track,
             **calls_summary(calls, densest, total),
-            "seconds_of_calibration": calibrated - begun,
+            "seconds_of_calibration": None if calibration is None else calibrated - begun,
             "seconds": seconds,
             "bases_per_second": total / seconds,
             "notes": notes,
