@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from genomic_ulmfit.data.known_contigs import KnownContigs
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
-from genomic_ulmfit.dna.genome import Contig, Genome
+from genomic_ulmfit.dna.genome import Genome
 from genomic_ulmfit.dna.intervals import merged
 from genomic_ulmfit.dna.packing import BASES_PER_BYTE, Packed, PackedBases, pack
 from genomic_ulmfit.errors import InputError
@@ -48,10 +49,6 @@ RUN_TYPE = np.dtype([("contig", "<i4"), ("position", "<i8"), ("start", "<i8"), (
 """A stretch without ambiguous bases: its contig, its place there, its place in the text."""
 
 CONTIG_TYPE = np.dtype([("genome", "<i4"), ("length", "<i8")])
-
-SAME = 0.95
-"""Share of a genome's bases in contigs that are there already from which on it is the same one: it
-may come with another set of plasmids."""
 
 
 @dataclass(frozen=True)
@@ -459,65 +456,6 @@ def build_corpus(
         hashlib.sha256(packed.data).hexdigest(),
         tuple(notes),
     )
-
-
-class KnownContigs:
-    """Keeps a corpus from holding a contig twice, once to train on and once held out."""
-
-    def __init__(self) -> None:
-        self._genome_of: dict[str, str] = {}
-
-    def without(self, genome: Genome, name: str) -> tuple[Genome, list[str]]:
-        """Leave out of a genome what is there already, from earlier ones or from itself.
-
-        Parameters
-        ----------
-        genome : Genome
-        name : str
-            What notes call it.
-
-        Returns
-        -------
-        genome : Genome
-            Without contigs whose very bases are there already; without any contig if they are
-            `SAME` of it or more: then it is the same genome, maybe with other plasmids.
-        notes : list of str
-            What was left out, one sentence.
-        """
-        new: dict[str, Contig] = {}
-        bases_in: dict[str, int] = {}
-        repeated: set[str] = set()
-        for digest, contig in _by_digest(genome):
-            if digest in self._genome_of:
-                other = self._genome_of[digest]
-                bases_in[other] = bases_in.get(other, 0) + len(contig)
-            elif digest in new:
-                repeated.add(name)
-            else:
-                new[digest] = contig
-        if len(new) == len(genome.contigs):
-            return genome, []
-        if sum(bases_in.values()) >= SAME * genome.n_bases:
-            most = max(bases_in, key=lambda other: bases_in[other])
-            return replace(genome, contigs=()), [
-                f"{name}: left out, because it is the same genome as {most}, which is there "
-                "already."
-            ]
-        others = sorted(repeated | set(bases_in))
-        shown = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
-        return replace(genome, contigs=tuple(new.values())), [
-            f"{name}: {len(genome.contigs) - len(new):,} of its {len(genome.contigs):,} contigs "
-            f"were left out, because they are there already, in {shown}."
-        ]
-
-    def remember(self, genome: Genome, name: str) -> None:
-        """Remember the contigs of a genome that is there from now on."""
-        for digest, _ in _by_digest(genome):
-            self._genome_of.setdefault(digest, name)
-
-
-def _by_digest(genome: Genome) -> list[tuple[str, Contig]]:
-    return [(hashlib.sha256(contig.codes.data).hexdigest(), contig) for contig in genome.contigs]
 
 
 def describe(genome: Genome, text: GenomeText, file: Path | None) -> CorpusGenome:

@@ -33,11 +33,11 @@ from genomic_ulmfit.data.corpus import (
     Corpus,
     CorpusGenome,
     GenomeText,
-    KnownContigs,
     Table,
     describe,
     genome_text,
 )
+from genomic_ulmfit.data.known_contigs import KnownContigs
 from genomic_ulmfit.dna.genome import Genome
 from genomic_ulmfit.dna.packing import BASES_PER_BYTE, PackedBases
 from genomic_ulmfit.dna.readers import read_genome
