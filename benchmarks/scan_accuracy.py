@@ -11,7 +11,8 @@ strands (`genomic-ulmfit data promoters --framing tss --negatives background --c
 the same windows, their calls 50 bases apart like ours: random places, the start of each gene by
 the room before it, a matrix of the -35 and -10 boxes, and logistic regression on one-hot bases.
 Test TSS that lie far from every training TSS, of either strand, are also scored apart: windows of
-the others overlap windows that were learnt from.
+the others overlap windows that were learnt from. With --regions, calls and TSS of these intervals
+alone are scored: where test TSS fill whole stretches, those.
 
 Data: --genome and --tss, genomes/NC_000913.3.gbk.gz and external/NC_000913.3_tss.bed in
 $GENOMIC_ULMFIT_DATA (default ../shared) if not given; or a simulated genome, a fifth of whose TSS
@@ -48,7 +49,8 @@ from genomic_ulmfit.evaluation.scan_scores import ScanScores, score_calls
 from genomic_ulmfit.evaluation.scan_sites import Site, read_truth
 from genomic_ulmfit.files import write_json
 from genomic_ulmfit.inference.scanning.calls import suppress
-from genomic_ulmfit.inference.scanning.scan import Interval, make_settings, scan
+from genomic_ulmfit.inference.scanning.regions import read_regions
+from genomic_ulmfit.inference.scanning.scan import Interval, make_settings, scan, whole_genome
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.config import preset
 from genomic_ulmfit.models.pretrained import encoder_folder
@@ -97,7 +99,7 @@ def main() -> None:
     parser.add_argument("--downstream", type=int, default=21, help="bases from the TSS on")
     parser.add_argument("--context", type=int, default=256, help="bases known on either side")
     parser.add_argument("--head", default="auto", help="auto, probe or position, as in train")
-    parser.add_argument("--region", type=int, nargs=2, metavar=("START", "END"))
+    parser.add_argument("--regions", type=Path, metavar="BED", help="score in these alone")
     parser.add_argument("--tolerance", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="JSON to write")
@@ -110,15 +112,19 @@ def main() -> None:
     labels = table["label"].tolist()
     print(f"training: {sum(labels):,} TSS, {len(labels) - sum(labels):,} other windows", flush=True)
 
-    start, end = arguments.region or (0, len(contig))
-    inside = [site for site in sites if start <= site.position < end]
+    intervals = (
+        read_regions(arguments.regions, genome) if arguments.regions else whole_genome(genome)
+    )
+    inside = [
+        site for site in sites if any(part.start <= site.position < part.end for part in intervals)
+    ]
     test = [site for site in inside if site.name == "test"]
     others = [site for site in inside if site.name == "train"]
 
     # Random regression models before the network: they need seconds.
-    found = dict(plain_scanners(contig, (start, end), train, table, arguments))
+    found = dict(plain_scanners(contig, intervals, train, table, arguments))
     model = load_classifier(arguments.model) if arguments.model else train_model(table, arguments)
-    found["genomic-ulmfit"] = scan_with(model, contig, (start, end), arguments)
+    found["genomic-ulmfit"] = scan_with(model, intervals, arguments)
 
     results = {
         name: score_calls(
@@ -156,7 +162,8 @@ def main() -> None:
         cells = [name, f"{scores.n_calls:,}", with_interval(scores)]
         cells += [with_interval(of_far[name]) for of_far in apart.values()]
         print(f"| {' | '.join(cells)} | {scores.best_f1:.3f} | {ratio:.2f} |")
-    print(f"test TSS: {len(test):,}; region {start:,} to {end:,} of {contig.name}")
+    n_bases = sum(part.end - part.start for part in intervals)
+    print(f"test TSS: {len(test):,}; in {n_bases:,} bases of {contig.name}")
     if arguments.out is not None:
         write_json(arguments.out, report(results, apart, arguments, contig))
 
@@ -210,23 +217,22 @@ def training_table(
 
 def plain_scanners(
     contig: Contig,
-    region: tuple[int, int],
+    intervals: list[Interval],
     train: list[Site],
     table: pd.DataFrame,
     arguments: argparse.Namespace,
 ) -> Iterator[tuple[str, list[Site]]]:
     n_random = len(contig) // MIN_DISTANCE
-    yield "random places", called(contig, region, random_places(contig, n_random, arguments.seed))
+    yield "random places", called(intervals, random_places(contig, n_random, arguments.seed))
 
-    yield "gene starts", called(contig, region, gene_starts(contig, usual_leader(contig, train)))
+    yield "gene starts", called(intervals, gene_starts(contig, usual_leader(contig, train)))
 
     positives = table["sequence"][table["label"] == PROMOTER].tolist()
     matrix = PromoterMatrix.fit(positives, arguments.upstream)
     yield (
         "boxes (matrix)",
         called(
-            contig,
-            region,
+            intervals,
             {
                 strand: forward(contig, strand, score_all(matrix, contig, strand))
                 for strand in (1, -1)
@@ -239,8 +245,7 @@ def plain_scanners(
     yield (
         "one-hot regression",
         called(
-            contig,
-            region,
+            intervals,
             {
                 strand: forward(
                     contig,
@@ -285,14 +290,15 @@ def forward(contig: Contig, strand: int, places: Places) -> Places:
     return Places(len(contig) - 1 - places.positions[::-1], places.scores[::-1])
 
 
-def called(contig: Contig, region: tuple[int, int], places: dict[int, Places]) -> list[Site]:
+def called(intervals: list[Interval], places: dict[int, Places]) -> list[Site]:
     """Suppress neighbours; no threshold, for the curve is over all of them."""
     calls = []
-    for strand, (positions, scores) in places.items():
-        inside = (positions >= region[0]) & (positions < region[1]) & np.isfinite(scores)
-        positions, scores = positions[inside], scores[inside]
-        for index in suppress(positions, scores, MIN_DISTANCE):
-            calls.append(Site(contig.name, int(positions[index]), strand, float(scores[index])))
+    for strand, (all_positions, all_scores) in places.items():
+        for contig, start, end in intervals:
+            inside = (all_positions >= start) & (all_positions < end) & np.isfinite(all_scores)
+            positions, scores = all_positions[inside], all_scores[inside]
+            for index in suppress(positions, scores, MIN_DISTANCE):
+                calls.append(Site(contig.name, int(positions[index]), strand, float(scores[index])))
     return calls
 
 
@@ -320,13 +326,12 @@ def train_model(table: pd.DataFrame, arguments: argparse.Namespace) -> Classifie
 
 
 def scan_with(
-    model: Classifier, contig: Contig, region: tuple[int, int], arguments: argparse.Namespace
+    model: Classifier, intervals: list[Interval], arguments: argparse.Namespace
 ) -> list[Site]:
     settings = make_settings(model, anchor=arguments.upstream, step=STEP)
-    pieces = list(scan(model, [Interval(contig, *region)], settings))
+    pieces = list(scan(model, intervals, settings))
     return called(
-        contig,
-        region,
+        intervals,
         {
             strand: Places(
                 *(np.concatenate([piece.strands[strand][i] for piece in pieces]) for i in (0, 1))

@@ -14,7 +14,7 @@ import pytest
 
 from genomic_ulmfit.data.promoters import promoter_table
 from genomic_ulmfit.data.splits import split_strict
-from genomic_ulmfit.data.tables import write_table
+from genomic_ulmfit.data.tables import SIMULATED, write_table
 from genomic_ulmfit.dna.simulate import simulate_genome, write_genbank
 
 # A slow machine is no failure.
@@ -51,7 +51,7 @@ def promoters_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its promoters and other windows of 150 bases, split: 225 train, 22 valid, 44 test."""
     path = tmp_path_factory.mktemp("promoters") / "promoters.csv"
     windows = promoter_table(simulate_genome(n_genes=150, seed=0), seed=0)
-    write_table(split_strict(windows, seed=0), path)
+    write_table(split_strict(windows, seed=0).assign(**{SIMULATED: 1}), path)
     return path
 
 

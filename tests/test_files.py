@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from genomic_ulmfit.files import atomic_path, open_text
+from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.files import advice, atomic_path, open_text, read_text
 
 TEXT = "id,label\n" + "ä,1\r\n" * 10_000
 
@@ -48,3 +49,12 @@ def test_a_name_as_long_as_names_can_be(tmp_path: Path) -> None:
     with atomic_path(path) as temporary:
         temporary.write_text("whole")
     assert path.read_text() == "whole"
+
+
+def test_a_name_like_the_one_given_is_offered(tmp_path: Path) -> None:
+    (tmp_path / "promoters.csv").touch()
+    near, far = tmp_path / "promotors.csv", tmp_path / "twenty.csv"
+    assert advice(near) == f"Did you mean {tmp_path / 'promoters.csv'}?"
+    with pytest.raises(InputError, match=r"promotors.csv: there is no such file. Did you mean"):
+        read_text(near, "table")
+    assert advice(far) == advice(tmp_path / "no" / "twenty.csv") == "Check the path."

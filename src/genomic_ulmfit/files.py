@@ -12,6 +12,7 @@ import os
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, Any, TextIO, cast
 
@@ -188,7 +189,7 @@ def readable(name: str | os.PathLike[str], wanted: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise InputError(f"{name}: there is no such file. Check the path.") from None
+        raise InputError(f"{name}: there is no such file. {advice(name)}") from None
     except IsADirectoryError:
         raise InputError(f"{name}: this is a folder; give one {wanted}.") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -200,6 +201,17 @@ def readable(name: str | os.PathLike[str], wanted: str) -> Iterator[None]:
             f"{name}: not a text file in UTF-8 (a workbook of Excel or text in UTF-16 must be "
             f"saved as such first). Give one {wanted}."
         ) from None
+
+
+def advice(path: str | os.PathLike[str]) -> str:
+    """Say what may be meant by a path at which nothing is: what beside it has a name like it."""
+    missing = Path(path)
+    try:
+        beside = [one.name for one in missing.parent.iterdir()]
+    except OSError:
+        beside = []
+    alike = get_close_matches(missing.name, beside, n=1, cutoff=0.75)
+    return f"Did you mean {missing.with_name(alike[0])}?" if alike else "Check the path."
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -186,7 +186,9 @@ def show(browser: Any, made_up: MadeUp) -> Callable[..., Any]:
     """Open the page anew, as a visitor with these preferences and this width would."""
     from selenium.webdriver.support.ui import WebDriverWait
 
-    def opened(width: int = 1280, still: bool = True, dark: bool = False) -> Any:
+    def opened(
+        width: int = 1280, still: bool = True, dark: bool = False, page: Path = made_up.page
+    ) -> Any:
         browser.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
             {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": width < 600},
@@ -197,7 +199,7 @@ def show(browser: Any, made_up: MadeUp) -> Callable[..., Any]:
         ]
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         browser.get("about:blank")
-        browser.get(made_up.page.as_uri())
+        browser.get(page.as_uri())
         WebDriverWait(browser, 120).until(
             lambda at: at.find_element("tag name", "main").get_attribute("aria-busy") == "false"
         )

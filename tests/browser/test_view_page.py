@@ -102,6 +102,21 @@ def test_each_call_shows_its_own_window(show, made_up) -> None:
     assert over_the_origin >= 2
 
 
+def test_boxes_are_of_promoters_alone(show, made_up, tmp_path) -> None:
+    """A hexamer like TATAAT says nothing about a terminator."""
+    written = made_up.page.read_text()
+    assert '"promoters":true' in written
+    other = tmp_path / "terminators.html"
+    other.write_text(written.replace('"promoters":true', '"promoters":false'))
+    for promoters, path in ((True, made_up.page), (False, other)):
+        page = show(page=path)
+        search(page, "promoter_11", Keys.ENTER)
+        wait(page, lambda page=page: "promoter_11" in text(page, "call-name"))
+        boxed = page.find_elements(By.CSS_SELECTOR, "#call svg .box")
+        assert len(boxed) == (12 if promoters else 0)
+        assert ("hexamers" in text(page, "call")) == promoters
+
+
 def test_bars_are_the_scores_of_the_track(show, made_up) -> None:
     page = show()
     call = made_up.calls[10]
@@ -157,7 +172,9 @@ def test_a_logo_stands_as_high_as_each_base_contributes(show, made_up) -> None:
     levels = page.find_elements(By.CSS_SELECTOR, "#call svg .level")
     assert {round(y, 2) for y in lines} == {float(e.get_attribute("y1")) for e in levels}
     order = np.argsort(-kept, kind="stable")[:5]
-    spoken = ", ".join(f"{window[i]} at {i - 35}" for i in order)
+    # The site is +1, and no base 0.
+    places = [f"+{i - 34}" if i >= 35 else f"\N{MINUS SIGN}{35 - i}" for i in range(50)]
+    spoken = ", ".join(f"{window[i]} at {places[i]}" for i in order)
     image = page.find_element(By.CSS_SELECTOR, "#call svg")
     assert f"Bases that speak most for the call: {spoken}." in image.get_attribute("aria-label")
 

@@ -62,7 +62,7 @@ def test_no_folder(tmp_path: Path) -> None:
     for load in (load_classifier, load_language_model):
         with pytest.raises(InputError, match=r"absent: no such model folder"):
             load(tmp_path / "absent")
-        with pytest.raises(InputError, match=r"test_model_folder.py: no such model folder"):
+        with pytest.raises(InputError, match=r"test_model_folder.py: is a file, but a model"):
             load(Path(__file__))
 
 

@@ -56,6 +56,7 @@ def test_json_holds_what_scikit_learn_computes(
     assert found["confusion"] == pytest.approx(confusion_matrix(labels, called), abs=1)
     assert sum(entry["n"] for entry in found["reliability"]) == len(test)
     assert found["bootstrap"]["seed"] == 3
+    assert found["simulated"]
 
 
 def test_tables_for_people(command: Callable, classifier_folder: Path, promoters_csv: Path) -> None:
@@ -63,6 +64,7 @@ def test_tables_for_people(command: Callable, classifier_folder: Path, promoters
     assert ran.code == 0, ran.stderr
     for name in METRICS:
         assert any(f"│ {name} " in line for line in ran.stdout.splitlines()), name
+    assert "SIMULATED SEQUENCES" in ran.stdout
     for title in ("44 sequences of split test", "Confusion matrix", "Calibration", "95 % interval"):
         assert title in " ".join(ran.stdout.split())
 
@@ -79,18 +81,20 @@ def test_a_split_may_be_chosen(
 def test_all_rows_where_there_is_no_split_and_one_class_only(
     command: Callable, classifier_folder: Path, promoters_csv: Path, tmp_path: Path
 ) -> None:
-    table = pd.read_csv(promoters_csv).drop(columns="split")
+    table = pd.read_csv(promoters_csv).drop(columns=["split", "simulated"])
     ones = table[table["label"] == 1]
     ones.to_csv(tmp_path / "ones.csv", index=False)
     ran = command("evaluate", classifier_folder, tmp_path / "ones.csv", "--json")
     assert ran.code == 0, ran.stderr
     found = json.loads(ran.stdout)
     assert found["n"] == len(ones)
+    assert not found["simulated"]
     assert found["auroc"]["value"] is None
     assert found["recall"]["value"] == found["accuracy"]["value"]
     ran = command("evaluate", classifier_folder, tmp_path / "ones.csv")
     assert ran.code == 0
     assert "not defined" in ran.stdout
+    assert "SIMULATED" not in ran.stdout
 
 
 @pytest.mark.parametrize("split", ["train", "test"])

@@ -119,6 +119,8 @@ def test_a_scan_of_regions_is_remembered(
         ran = command("evaluate-scan", copied, truth)
         assert ran.code == 0, ran.stderr
         assert (note in ran.stderr) == told
+    summary.write_text('{"settings": {"regions": null}, "genome": {"simulated": true}}')
+    assert "SIMULATED GENOME" in command("evaluate-scan", copied, truth).stderr
     summary.write_text('{"settings": {"regions": "some.bed"}}')
     bed = tmp_path / "some.bed"
     lines = [line.split("\t")[:3] for line in truth.read_text().splitlines()]

@@ -71,6 +71,8 @@ def test_writes_everything(study: tuple[Path, Any]) -> None:
         assert one["over_sequences"]["low"] == pytest.approx(low, abs=0.2 * (high - low) + 1e-9)
         assert one["over_sequences"]["high"] == pytest.approx(high, abs=0.2 * (high - low) + 1e-9)
     table = (out / "table.md").read_text()
+    assert table.startswith("# SIMULATED SEQUENCES: how few labels are enough")
+    assert "Made up: the numbers say nothing about real DNA." in table
     assert "over test sequences" in table
     assert "one-hot logistic regression" in table
     assert "20 labels" in table
@@ -79,7 +81,9 @@ def test_writes_everything(study: tuple[Path, Any]) -> None:
     page = (out / "report.html").read_text()
     assert "data:image/svg+xml;base64," in page
     assert "http" not in page.replace("http-equiv", "")
+    assert "<h1>SIMULATED SEQUENCES" in page
     assert "accuracy" in ran.stdout
+    assert "SIMULATED SEQUENCES" in ran.stdout
 
 
 def test_the_probe_without_an_encoder_follows_the_recipe(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from genomic_ulmfit.data.splits import leakage, with_context
-from genomic_ulmfit.data.tables import read_labelled
+from genomic_ulmfit.data.tables import is_simulated, read_labelled
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.dna.simulate import simulate_genome, write_genbank
 
@@ -54,6 +54,7 @@ def test_strict_is_the_default(genbank: Path, tmp_path: Path) -> None:
     assert leakage(table).total == 0
 
     assert "SIMULATED GENOME" in result.stdout
+    assert is_simulated(table)
     assert str(out) in result.stdout
     for name, rows in table.groupby("split"):
         sizes = [(rows["label"] == label).sum() for label in (1, 0)]

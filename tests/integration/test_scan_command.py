@@ -50,7 +50,7 @@ def test_it_writes_all_files_and_nothing_else(done) -> None:
     assert ran.code == 0, ran.stderr
     assert sorted(path.name for path in out.parent.iterdir()) == [f"sim.1.{f}" for f in FILES]
     assert Path(f"{out}.png").read_bytes().startswith(b"\x89PNG")
-    assert "SIMULATED GENOME: these promoters are made up" in ran.stdout
+    assert "SIMULATED GENOME: these calls say nothing about real DNA" in ran.stdout
     assert "Traceback" not in ran.stderr
 
 

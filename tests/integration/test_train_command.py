@@ -54,6 +54,8 @@ def test_the_folder_says_what_went_in(done, promoters_csv: Path, encoder_folder:
     assert training["table"]["sha256"] in card
     assert f"Encoder: encoder (sha256 `{training['encoder_sha256']}`); seed 2." in card
     assert f"{len(train):,} sequences" in card
+    assert training["simulated"]
+    assert "**SIMULATED**" in card
 
 
 def test_it_prints_the_curve(done) -> None:

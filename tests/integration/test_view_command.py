@@ -137,10 +137,11 @@ def test_a_folder_with_one_scan_and_the_genome_beside_it(
     assert Path(f"{copied}.html").exists()
 
 
-@pytest.mark.parametrize("ending", [".bed", ".json", ".gff3"])
+@pytest.mark.parametrize("ending", [".bed", ".json", ".gff3", ".plus.bw", ".html"])
 def test_one_of_its_files_names_a_scan(
     command: Callable, copied: Path, genome_file: Path, ending: str
 ) -> None:
+    Path(f"{copied}.html").touch()
     ran = command("view", f"{copied}{ending}", "--genome", genome_file, "--no-open")
     assert ran.code == 0, ran.stderr
     assert ran.stdout == f"{copied}.html\n"

@@ -48,21 +48,26 @@ def evaluate(
 
     from genomic_ulmfit.cli.metric_table import metric_table
     from genomic_ulmfit.console import note, plain_console
-    from genomic_ulmfit.evaluation.evaluate_job import evaluate_file, was_trained_on
+    from genomic_ulmfit.evaluation.evaluate_job import evaluate_file
     from genomic_ulmfit.evaluation.metrics import METRICS
 
-    result, used = evaluate_file(model, table, split, seed)
-    if was_trained_on(model, table, used):
+    of_file = evaluate_file(model, table, split, seed)
+    result = of_file.evaluation
+    if of_file.learnt_from:
         note(
             "the model was trained on these very sequences; scores on them say nothing about "
             "others. Keep some for a test, in a split column."
         )
     if as_json:
-        typer.echo(json.dumps(result.to_dict(), indent=2))
+        typer.echo(json.dumps({**result.to_dict(), "simulated": of_file.simulated}, indent=2))
         return
 
     console = plain_console(tables=True)
-    rows = f" of split {used}" if used else ""
+    if of_file.simulated:
+        console.print(
+            "SIMULATED SEQUENCES: these numbers say nothing about real DNA.", style="bold yellow"
+        )
+    rows = f" of split {of_file.split}" if of_file.split else ""
     title = f"{result.n:,} sequences{rows}; {result.averaging}"
     console.print(metric_table(title, result, METRICS))
     if result.accuracy.value == 1.0:

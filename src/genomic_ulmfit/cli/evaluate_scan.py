@@ -66,7 +66,7 @@ def evaluate_scan(
         read_calls,
         read_truth,
         require_in_order,
-        scanned_regions,
+        scanned,
         select,
     )
 
@@ -81,10 +81,13 @@ def evaluate_scan(
         compared.calls, compared.truth, others=compared.others, tolerance=tolerance, seed=seed
     )
     remarks = [*compared.notes, *scores.notes]
-    if regions is None and (scanned := scanned_regions(calls)) is not None:
+    looked_at = scanned(calls)
+    if looked_at.simulated:
+        remarks.append("SIMULATED GENOME: these scores say nothing about real DNA.")
+    if regions is None and looked_at.regions is not None:
         remarks.append(
-            f"The scan looked at the regions of {scanned} alone, and sites elsewhere count as "
-            "missed; leave them out with --regions."
+            f"The scan looked at the regions of {looked_at.regions} alone, and sites elsewhere "
+            "count as missed; leave them out with --regions."
         )
     if regions is None and compared.others:
         remarks.append(

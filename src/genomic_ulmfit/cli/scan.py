@@ -109,7 +109,8 @@ def scan(
 
     Writes PREFIX.plus.bw and PREFIX.minus.bw (probability at the anchor),
     PREFIX.bed and PREFIX.gff3 (calls: the window, its anchor, score, nearest
-    gene downstream; named by the class), PREFIX.json (all settings and counts)
+    gene downstream and the bases to its start, less than 0 just inside of it;
+    named by the class), PREFIX.json (all settings and counts)
     and PREFIX.png (where calls are densest). Files of an earlier scan under
     the same PREFIX are replaced. A scan that is stopped leaves no tracks and
     no calls; start it again. Calibration takes as long for --regions as for
@@ -147,7 +148,9 @@ def scan(
     summary = result.summary
     console = plain_console()
     if result.genome.simulated:
-        console.print("SIMULATED GENOME: these promoters are made up.", style="bold yellow")
+        console.print(
+            "SIMULATED GENOME: these calls say nothing about real DNA.", style="bold yellow"
+        )
     chance = summary["threshold"]["expected_calls_by_chance_per_mbp"]
     calls = summary["calls"]
     console.print(

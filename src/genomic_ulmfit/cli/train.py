@@ -110,6 +110,10 @@ def train(
         )
     accuracy = training["valid_accuracy"]
     watched = "" if accuracy is None else f"; accuracy on validation rows {accuracy:.4f}"
+    if training["simulated"]:
+        console.print(
+            "SIMULATED SEQUENCES: the model knows nothing of real DNA.", style="bold yellow"
+        )
     console.print(f"{training['n_train']:,} sequences, {training['trained']}{watched}")
     console.print(f"written to {out}")
     for text in training["notes"]:

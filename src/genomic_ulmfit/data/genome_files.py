@@ -10,6 +10,7 @@ from pathlib import Path
 
 from genomic_ulmfit.data.download import cached_genome, fetch_genome
 from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.files import advice
 
 GENOME_SUFFIXES = (".fa", ".fas", ".fasta", ".fna", ".gb", ".gbff", ".gbk", ".genbank")
 """Of the files that are taken from a folder, also with .gz."""
@@ -84,7 +85,8 @@ def _items(argument: str) -> Iterator[Path | str]:
         yield argument
     else:
         raise InputError(
-            f"{argument}: there is no such file or folder, and it is no accession. Check the path."
+            f"{argument}: there is no such file or folder, and it is no accession. "
+            f"{advice(argument)}"
         )
 
 

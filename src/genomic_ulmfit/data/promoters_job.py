@@ -17,7 +17,7 @@ from genomic_ulmfit.data.splits import (
     split_strict,
     with_context,
 )
-from genomic_ulmfit.data.tables import write_table
+from genomic_ulmfit.data.tables import SIMULATED, write_table
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import require_another, require_writable
@@ -32,7 +32,8 @@ class PromotersResult:
     Parameters
     ----------
     table : pandas.DataFrame
-        As from `promoter_table` or `tss_table`, with a column `split`.
+        As from `promoter_table` or `tss_table`, with a column `split` and, if the genome is made
+        up, one that says so.
     leaks : dict of str to Leakage
         What held-out rows share with rows to train on, by what was compared; empty if nothing is
         held out.
@@ -135,6 +136,8 @@ def write_promoters(
             leaks["seed"] = leakage(split_seed(windows, seed))
         except InputError as error:
             notes.append(f"No seed split to compare with: {error}")
+    if genome.simulated:
+        table[SIMULATED] = 1
     write_table(table, out)
     told = (*genome.notes, *table.attrs["notes"], *notes)
     return PromotersResult(table, leaks, genome.simulated, told)

@@ -29,6 +29,9 @@ _FORMATS = (
     "Allowed are CSV or TSV with columns sequence and label (optional: id, split, anchor), or "
     "FASTA with '>id label=...' lines, plain or gzipped."
 )
+SIMULATED = "simulated"
+"""Column of tables cut from a made-up genome, 1 in every row; others have none."""
+
 _INTEGER = r"-?(?:0|[1-9][0-9]{0,17})"
 
 
@@ -121,6 +124,11 @@ def with_context(before: str, sequence: str, after: str, context: int, place: st
             f"trained with {context} on either side. Give so many, or leave both cells empty."
         )
     return before + sequence + after
+
+
+def is_simulated(table: pd.DataFrame) -> bool:
+    """Return whether any sequence of a table is marked as made up."""
+    return SIMULATED in table and bool((table[SIMULATED] == 1).any())
 
 
 def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from genomic_ulmfit.data.tables import read_labelled
+from genomic_ulmfit.data.tables import is_simulated, read_labelled
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.evaluation.metrics import Evaluation, evaluate_predictions
 from genomic_ulmfit.files import file_sha256
@@ -13,9 +14,31 @@ from genomic_ulmfit.models.store import load_classifier, read_config
 from genomic_ulmfit.training.classifier_setup import encode_all, targets_of
 
 
+@dataclass(frozen=True)
+class FileEvaluation:
+    """How a classifier does on a file, and what is to be known of that.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    split : str or None
+        Whose rows were used; None for all rows.
+    simulated : bool
+        Whether the sequences are made up.
+    learnt_from : bool
+        Whether the model was trained on them: True for the very file it was trained on, if all
+        rows were used or those marked train.
+    """
+
+    evaluation: Evaluation
+    split: str | None
+    simulated: bool
+    learnt_from: bool
+
+
 def evaluate_file(
     model_folder: str | Path, table_path: str | Path, split: str | None = None, seed: int = 0
-) -> tuple[Evaluation, str | None]:
+) -> FileEvaluation:
     """Predict a file's sequences and compare with its labels.
 
     Parameters
@@ -32,9 +55,7 @@ def evaluate_file(
 
     Returns
     -------
-    evaluation : Evaluation
-    split : str or None
-        Whose rows were used; None for all rows.
+    FileEvaluation
 
     Raises
     ------
@@ -64,29 +85,14 @@ def evaluate_file(
         if str(label) not in model.config.classes:
             raise InputError(
                 f"{place}: label {label!r} is none of the model's classes: "
-                f"{', '.join(model.config.classes)}."
+                f"{', '.join(model.config.classes)}. Rename it to the one that is meant, or "
+                "remove such rows."
             )
     probabilities = predict_probabilities(
         model, encode_all(table, model.config.context), names=places
     )
     targets = targets_of(table["label"], model.config)
-    return evaluate_predictions(targets, probabilities, model.config.classes, seed=seed), split
-
-
-def was_trained_on(model_folder: str | Path, table_path: str | Path, split: str | None) -> bool:
-    """Return whether a classifier has learnt from what `evaluate_file` used.
-
-    Parameters
-    ----------
-    model_folder, table_path : path-like
-    split : str or None
-        As `evaluate_file` returned it.
-
-    Returns
-    -------
-    bool
-        True for the very file it was trained on, if all rows were used or those marked train.
-    """
-    training = read_config(model_folder).get("training", {})
-    trained_on = (training.get("table") or {}).get("sha256")
-    return trained_on == file_sha256(table_path) and split in (None, "train")
+    evaluation = evaluate_predictions(targets, probabilities, model.config.classes, seed=seed)
+    trained_on = (read_config(model_folder)["training"].get("table") or {}).get("sha256")
+    learnt_from = split in (None, "train") and trained_on == file_sha256(table_path)
+    return FileEvaluation(evaluation, split, is_simulated(table), learnt_from)

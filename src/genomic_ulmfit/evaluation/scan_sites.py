@@ -81,25 +81,36 @@ def require_in_order(calls: str | os.PathLike[str], truth: str | os.PathLike[str
         )
 
 
-def scanned_regions(calls: str | os.PathLike[str]) -> str | None:
-    """Return the name of the BED file that a scan was confined to, from the summary beside it.
+class Scanned(NamedTuple):
+    """What a scan looked at.
+
+    Parameters
+    ----------
+    regions : str or None
+        Name of the BED file that it was confined to; None for a whole genome.
+    simulated : bool
+        Whether the genome is made up.
+    """
+
+    regions: str | None
+    simulated: bool
+
+
+def scanned(calls: str | os.PathLike[str]) -> Scanned:
+    """Return what a scan looked at, from the summary beside its calls, as far as there is one.
 
     Parameters
     ----------
     calls : path-like
         The scan's calls.
-
-    Returns
-    -------
-    str or None
-        None for a whole genome, and where there is no summary.
     """
     try:
         summary = json.loads(Path(calls).with_suffix(".json").read_text(encoding="utf-8"))
         regions = summary["settings"]["regions"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return regions if isinstance(regions, str) else None
+        simulated = summary.get("genome", {}).get("simulated")
+    except (AttributeError, OSError, ValueError, KeyError, TypeError):
+        return Scanned(None, False)
+    return Scanned(regions if isinstance(regions, str) else None, simulated is True)
 
 
 def _lines(bed: Bed, path: str | os.PathLike[str]) -> tuple[BedLine, ...]:

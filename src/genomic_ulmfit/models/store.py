@@ -21,7 +21,7 @@ from safetensors.torch import save as save_safetensors
 from torch import nn
 
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import atomic_path, require_writable, write_json, write_text
+from genomic_ulmfit.files import advice, atomic_path, require_writable, write_json, write_text
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
 from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
 from genomic_ulmfit.models.config import EncoderConfig
@@ -162,10 +162,15 @@ def read_config(folder: str | Path, kind: str | None = None) -> dict[str, Any]:
                 "model folder is needed here. A classifier that starts from it is made by "
                 f"genomic-ulmfit train TABLE --encoder {folder} --out FOLDER."
             )
+        if folder.is_file():
+            raise InputError(
+                f"{folder}: is a file, but a model is a folder, which is named before what it is "
+                "used on."
+            )
         raise InputError(
-            f"{folder}: no such model folder. Classifiers are made by genomic-ulmfit train, which "
-            "starts from a language model of genomic-ulmfit pretrain or a shipped one "
-            "(genomic-ulmfit models)."
+            f"{folder}: no such model folder. {advice(folder)} Classifiers are made by "
+            "genomic-ulmfit train, which starts from a language model of genomic-ulmfit pretrain "
+            "or a shipped one (genomic-ulmfit models)."
         )
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from genomic_ulmfit.inference.explaining.explanation import ExplainResult, Explanation
-from genomic_ulmfit.inference.explaining.profiles import from_site
+from genomic_ulmfit.inference.explaining.profiles import NORMAL, from_site
 from genomic_ulmfit.inference.explaining.variants import EFFECT_COLUMNS, effect_row
+from genomic_ulmfit.reports.numbers import interval
 from genomic_ulmfit.reports.page import data_uri, environment
 from genomic_ulmfit.reports.picture import Picture
 
@@ -50,7 +50,11 @@ def _stretch_rows(explanation: Explanation) -> list[tuple[str, ...]]:
             f"{from_site(stretch.end - 1, explanation.anchor)}",
             stretch.bases,
             f"{stretch.contribution:.3f}",
-            "" if math.isnan(stretch.error) else f"{stretch.error:.3f}",
+            interval(
+                stretch.contribution - NORMAL * stretch.error,
+                stretch.contribution + NORMAL * stretch.error,
+                sign=True,
+            ),
         )
         for stretch in explanation.stretches()
     ]

@@ -112,6 +112,11 @@ def write_learning_curve(results: LearningCurve, folder: str | os.PathLike[str])
     return page
 
 
+def curve_title(*, simulated: bool) -> str:
+    """Return the study's title, which says where sequences are made up."""
+    return f"{'SIMULATED SEQUENCES: how' if simulated else 'How'} few labels are enough"
+
+
 def label(model: str) -> str:
     """Return what to call a row in print."""
     return _LABELS.get(model, f"{model} encoder")
@@ -234,6 +239,7 @@ def draw_learning_curve(results: LearningCurve) -> Picture:
             bottom=0.015,
             title_size=12,
             wrap=True,
+            simulated=_is_simulated(results),
         )
     return Picture(
         name="learning_curve",
@@ -320,7 +326,8 @@ def _caption(results: LearningCurve) -> str:
         "the same for every model and each within the next"
     )
     return (
-        f"{table['file']}{framing}: {table['n_test']:,} test sequences of {table['length']} "
+        ("Made up: the numbers say nothing about real DNA. " if _is_simulated(results) else "")
+        + f"{table['file']}{framing}: {table['n_test']:,} test sequences of {table['length']} "
         f"bases; {repeats}; first seed {results['seed']}."
         + (
             " With all labels only seeds differ, at most three."
@@ -328,6 +335,11 @@ def _caption(results: LearningCurve) -> str:
             else ""
         )
     )
+
+
+def _is_simulated(results: LearningCurve) -> bool:
+    # Results that were written before tables were marked do not say.
+    return bool(results["table"].get("simulated"))
 
 
 def _ends(results: LearningCurve) -> str:

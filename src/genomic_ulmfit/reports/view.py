@@ -20,6 +20,7 @@ import numpy.typing as npt
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS
 from genomic_ulmfit.dna.genome import Contig, Gene
 from genomic_ulmfit.dna.packing import pack
+from genomic_ulmfit.inference.scanning.call_files import kind_of
 from genomic_ulmfit.inference.scanning.scan_files import CalledSite, ScanFiles
 from genomic_ulmfit.inference.scanning.tracks import Spans
 from genomic_ulmfit.reports.page import environment
@@ -213,6 +214,7 @@ def render_view(scan: ScanFiles, logos: Logos | None = None) -> str:
         "anchor": scan.summary["settings"]["anchor"],
         "threshold": scan.summary["threshold"]["probability"],
         "target": scan.summary["model"]["class"],
+        "promoters": kind_of(scan.summary["model"]["class"]).feature == "promoter",
         "first": _first_look(scan),
         "contigs": {
             "name": [contig.name for contig in contigs],

@@ -20,7 +20,7 @@ import pandas as pd
 
 import genomic_ulmfit
 from genomic_ulmfit.data.readings import Readings
-from genomic_ulmfit.data.tables import read_labelled
+from genomic_ulmfit.data.tables import is_simulated, read_labelled
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.evaluation.baselines import BASELINES
 from genomic_ulmfit.evaluation.metrics import (
@@ -40,6 +40,7 @@ from genomic_ulmfit.models.store import load_language_model
 from genomic_ulmfit.reports.learning_curve import (
     CURVE_METRICS,
     LearningCurve,
+    curve_title,
     label,
     write_learning_curve,
 )
@@ -164,7 +165,7 @@ def learning_curve(
         say(f"{number}/{len(cells)}: {cell}: accuracy {done[cell]['accuracy']:.4f}")
 
     results: LearningCurve = {
-        "title": "How few labels are enough",
+        "title": curve_title(simulated=data.facts()["simulated"]),
         "command": command,
         "version": genomic_ulmfit.__version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -324,6 +325,7 @@ class _Data:
             "classes": list(self.config.classes),
             "framing": framing.pop() if len(framing) == 1 else None,
             "contigs": contigs[:5],
+            "simulated": is_simulated(train),
         }
 
 

@@ -23,6 +23,7 @@ def classifier_facts(
     seed: int,
     *,
     table: dict[str, str] | None = None,
+    simulated: bool = False,
     anchor: int | None = None,
     notes: Sequence[str] = (),
 ) -> dict[str, Any]:
@@ -38,6 +39,8 @@ def classifier_facts(
     seed : int
     table : dict of str to str, optional
         ``file`` and ``sha256`` of what the sequences were read from.
+    simulated : bool
+        Whether the sequences are made up.
     anchor : int, optional
         Bases of each sequence before the site that it was cut around.
     notes : sequence of str
@@ -53,6 +56,7 @@ def classifier_facts(
     names = values.astype(str)
     return {
         "table": table,
+        "simulated": simulated,
         "n_train": int(counts.sum()),
         "classes": {str(names[i]): int(counts[i]) for i in np.argsort(-counts, kind="stable")},
         "labels": values.tolist(),
@@ -103,11 +107,12 @@ def classifier_card(model: Classifier, training: dict[str, Any]) -> str:
     if config.context:
         length += f" between {config.context} bases of context"
     network = training["recipe"]["network"]
-    stages = "\n".join(
+    listed = "\n".join(
         f"- {'all layers' if s['layers'] is None else str(s['layers']) + ' LSTM layers + head'}: "
         f"{s['epochs']} epochs at {s['learning_rate']:g}"
         for s in ([] if network is None else network["stages"])
     )
+    stages = f"\n{listed}\n" if listed else ""
     encoder = (
         f"{training['encoder']} (sha256 `{training['encoder_sha256']}`)"
         if training["encoder"]
@@ -122,15 +127,13 @@ def classifier_card(model: Classifier, training: dict[str, Any]) -> str:
     return f"""# DNA classifier ({config.head} head, sequences of {length})
 
 ## Data
-{_source(training)}Trained on {training["n_train"]:,} sequences:
+{_simulated(training)}{_source(training)}Trained on {training["n_train"]:,} sequences:
 
 {classes}
 
 ## Recipe
 Trained: {training["trained"]}. Encoder: {encoder}; seed {training["seed"]}.
-
 {stages}
-
 ## Results
 {watched} Measure on test rows with `genomic-ulmfit evaluate`.
 
@@ -138,6 +141,13 @@ Trained: {training["trained"]}. Encoder: {encoder}; seed {training["seed"]}.
 For sequences cut the same way as those it was trained on, from the same or related organisms.
 Probabilities mean what they say only where classes are as frequent as in training.
 """
+
+
+def _simulated(training: dict[str, Any]) -> str:
+    told = (
+        "**SIMULATED**: these sequences are made up, and the model knows nothing of real DNA.\n\n"
+    )
+    return told if training["simulated"] else ""
 
 
 def _source(training: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from genomic_ulmfit.data.tables import read_labelled
+from genomic_ulmfit.data.tables import is_simulated, read_labelled
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import file_sha256
@@ -95,7 +95,14 @@ def train_classifier(
     valid = table[table["split"] == "valid"] if "split" in table else table[:0]
     watched = _validation(valid, config, table_path) if len(valid) else None
     training = classifier_facts(
-        train["label"], folder, recipe, seed, table=read, anchor=anchor, notes=notes
+        train["label"],
+        folder,
+        recipe,
+        seed,
+        table=read,
+        simulated=is_simulated(train),
+        anchor=anchor,
+        notes=notes,
     )
     model, training["curve"] = train_by_labels(
         codes,

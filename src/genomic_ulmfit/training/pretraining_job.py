@@ -185,6 +185,12 @@ def _corpus(paths: Sequence[Path]) -> Corpus:
         )
     if folders:
         return open_corpus(folders[0])
+    for path in paths:
+        if path.is_dir():
+            raise InputError(
+                f"{path}: this folder is no corpus. To learn from the genomes in it, build one: "
+                f"genomic-ulmfit data corpus {path} --out corpus"
+            )
     corpus = build_corpus([read_genome(path) for path in paths], files=paths)
     if is_first():
         for text in corpus.notes:

@@ -136,9 +136,11 @@ def explain(
 
     question = Question(model, column, precision, anchor)
     notes: list[str] = []
+    if config["training"].get("simulated"):
+        notes.append("The model was trained on SIMULATED sequences, and knows nothing of real DNA.")
     effects: tuple[Effect, ...] = ()
     if variants is not None:
-        effects, notes = score_variants(
+        effects, of_variants = score_variants(
             question,
             variants,
             ids,
@@ -146,6 +148,7 @@ def explain(
             genome,
             lambda done, of: report("Scoring variants", done, of),
         )
+        notes += of_variants
     explanation = None
     if chosen:
         explanation = _explain(question, ids, codes, windows, chosen, report)

@@ -35,6 +35,19 @@ BED_COLUMNS = (
 
 _COLOUR = {1: "0,114,178", -1: "213,94,0"}
 
+_FEATURES = {
+    "attenuator": "attenuator",
+    "operator": "operator",
+    "oric": "origin_of_replication",
+    "origin_of_replication": "origin_of_replication",
+    "rbs": "ribosome_entry_site",
+    "ribosome_binding_site": "ribosome_entry_site",
+    "riboswitch": "riboswitch",
+    "shine-dalgarno": "Shine_Dalgarno_sequence",
+    "terminator": "terminator",
+}
+"""What stretches of bacterial DNA are called, and their terms of the Sequence Ontology."""
+
 _SAYS_NOTHING = re.compile(r"[+-]?\d+(\.\d+)?|true|yes|pos(itives?)?|\+")
 """Names of classes that do not tell what is looked for."""
 
@@ -66,7 +79,7 @@ def kind_of(class_name: str) -> Kind:
     Returns
     -------
     Kind
-        Whose feature is ``sequence_feature``, the most general term, for what is no promoter.
+        Whose feature is ``sequence_feature``, the most general term, for what has no other here.
     """
     name = re.sub(r"[^\w.+-]+", "_", class_name).strip("_")
     says_nothing = not name or bool(_SAYS_NOTHING.fullmatch(name.lower()))
@@ -74,7 +87,9 @@ def kind_of(class_name: str) -> Kind:
         return Kind(f"class_{name}" if says_nothing else name, "sequence_feature")
     if says_nothing:
         name = "promoter"
-    return Kind(name, "promoter" if "promoter" in name.lower() else "sequence_feature")
+    if "promoter" in name.lower():
+        return Kind(name, "promoter")
+    return Kind(name, _FEATURES.get(name.lower(), "sequence_feature"))
 
 
 def write_bed(

@@ -103,7 +103,8 @@ def find_scan(place: str | os.PathLike[str]) -> Path:
     Parameters
     ----------
     place : path-like
-        The prefix itself, one of the files, or a folder that holds one scan.
+        The prefix itself, one of the files or the page made of them, or a folder that holds one
+        scan.
 
     Raises
     ------
@@ -111,7 +112,7 @@ def find_scan(place: str | os.PathLike[str]) -> Path:
         If there is no scan, or more than one.
     """
     place = Path(place)
-    for ending in (".json", ".bed", ".gff3", ".png"):
+    for ending in (*all_suffixes(), ".html"):
         if place.is_file() and place.name.endswith(ending):
             place = place.with_name(place.name.removesuffix(ending))
     if not place.is_dir():

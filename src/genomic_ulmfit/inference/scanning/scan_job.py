@@ -41,6 +41,7 @@ from genomic_ulmfit.inference.scanning.scan_files import (
 from genomic_ulmfit.inference.scanning.scan_summary import (
     calls_summary,
     genome_summary,
+    notes_on_page,
     notes_on_settings,
     notes_on_tracks,
     threshold_summary,
@@ -211,8 +212,10 @@ def scan_genome(
         has_track = {STRANDS[strand]: bool(spool.n_bases) for strand, spool in tracks.items()}
         notes = (
             *genome.notes,
-            *notes_on_tracks(out, has_track),
-            *notes_on_settings(model, settings, genome, counts, calibration, known_anchor),
+            *notes_on_tracks(has_track),
+            *notes_on_settings(
+                model, settings, genome, counts, calibration, config["training"], known_anchor
+            ),
         )
         summary = {
             "genome": genome_summary(genome, genome_path, settings),
@@ -242,7 +245,9 @@ def scan_genome(
             "notes": notes,
         }
         write_json(output_path(out, ".json"), summary)
-    return ScanResult(genome, settings, least, tuple(calls), densest, summary, notes)
+    # Not in the summary, where it would be untrue as soon as the page is made anew.
+    told = (*notes, *notes_on_page(out))
+    return ScanResult(genome, settings, least, tuple(calls), densest, summary, told)
 
 
 def _what_to_scan(

@@ -17,11 +17,15 @@ from genomic_ulmfit.inference.scanning.scan_files import output_path
 from genomic_ulmfit.models.classifier import Classifier
 
 
-def notes_on_tracks(out: Path, has_track: Mapping[str, bool]) -> Iterator[str]:
-    """Say which strand ("plus", "minus") has no track, and what lies beside them."""
+def notes_on_tracks(has_track: Mapping[str, bool]) -> Iterator[str]:
+    """Say which strand ("plus", "minus") has no track."""
     for word, there in has_track.items():
         if not there:
             yield f"No window of the {word} strand has a score; it has no track."
+
+
+def notes_on_page(out: Path) -> Iterator[str]:
+    """Say that a page of an earlier scan lies beside the files of this one."""
     if (page := output_path(out, ".html")).exists():
         yield f"{page} is not of this scan; genomic-ulmfit view makes it anew."
 
@@ -32,9 +36,12 @@ def notes_on_settings(
     genome: Genome,
     counts: Mapping[str, int],
     calibration: Calibration | None,
+    training: Mapping[str, Any],
     known_anchor: int | None,
 ) -> Iterator[str]:
     """Say what a user should know of how the scan was made."""
+    if training.get("simulated") and not genome.simulated:
+        yield "The model was trained on SIMULATED sequences, and knows nothing of real DNA."
     if calibration is not None and settings.mode == "exact":
         yield (
             "The threshold is calibrated in dense mode; this model's scores in exact mode may "

@@ -88,7 +88,7 @@ class PretrainedEncoder:
         """What it is, for people: Markdown."""
         path = self.folder / CARD
         if not path.is_file():
-            raise InputError(f"{path}: no such file; this model came without a card.")
+            raise InputError(f"{path}: there is no such file; this model came without a card.")
         return path.read_text(encoding="utf-8")
 
     def has_read(self, genome: Genome, sha256: str) -> bool:

@@ -21,7 +21,7 @@ class CallPanel {
     const seen = this.scan.window(call);
     this.seen = seen;
     this.logo = this.scan.logo(call);
-    this.hint = bestHexamers(seen.letters, this.scan.anchor);
+    this.hint = this.scan.promoters ? bestHexamers(seen.letters, this.scan.anchor) : null;
     if (this.hint) this.hint.byChance = shufflesAsGood(seen.letters, this.scan.anchor, this.hint.same);
 
     const gene = calls.gene[call];
@@ -64,7 +64,7 @@ class CallPanel {
 
   caption() {
     const said = [
-      `The window read 5′ to 3′, its anchor marked ▾ and numbered 0. Bars: the score of the window ` +
+      `The window read 5′ to 3′, its anchor marked ▾ and numbered +1; no base is 0. Bars: the score of the window ` +
         `that has its anchor at that base. ${this.sayLogo()}`,
     ];
     if (this.hint) {
@@ -125,11 +125,10 @@ class CallPanel {
       }
       put("text", { x: x + cell / 2, y: base + 17, class: `base ${letters[i].toLowerCase()}` }, letters[i]);
       if (this.logo) this.drawLogoLetter(put, i, x + cell / 2, y + ROW_HEIGHT + LOGO_UP, cell);
-      const place = i - this.scan.anchor;
-      if (place === 0) put("text", { x: x + cell / 2, y: y + 14, class: "anchor" }, "▾");
-      else if (place % 20 === 0) {
+      if (i === this.scan.anchor) put("text", { x: x + cell / 2, y: y + 14, class: "anchor" }, "▾");
+      else if (this.fromSite(i) % 20 === 0) {
         const left = i % perRow === 0 ? { x, style: "text-anchor: start" } : { x: x + cell / 2 };
-        put("text", { ...left, y: y + 11, class: "place" }, `${place < 0 ? "−" : "+"}${Math.abs(place)}`);
+        put("text", { ...left, y: y + 11, class: "place" }, this.sayFromSite(i));
       }
     }
     for (let row = 0; this.logo && row < rows; row++) {
@@ -153,6 +152,15 @@ class CallPanel {
     }, letter);
   }
 
+  /** Number a base of the window from the site, which is +1; as `explain` does. */
+  fromSite(i) {
+    return i - this.scan.anchor + (i >= this.scan.anchor ? 1 : 0);
+  }
+
+  sayFromSite(i) {
+    return `${i < this.scan.anchor ? "−" : "+"}${Math.abs(this.fromSite(i))}`;
+  }
+
   describe() {
     const { letters } = this.seen;
     let said = `Sequence of ${letters.length} bases with the score at each.`;
@@ -160,12 +168,12 @@ class CallPanel {
       const { shares } = this.logo;
       const order = [...shares.keys()].sort((a, b) => shares[b] - shares[a]);
       const most = order.slice(0, 5).filter((i) => shares[i] > 0);
-      const listed = most.map((i) => `${letters[i]} at ${i - this.scan.anchor}`).join(", ");
+      const listed = most.map((i) => `${letters[i]} at ${this.sayFromSite(i)}`).join(", ");
       said += ` Bases that speak most for the call: ${listed || "none"}.`;
     }
     if (!this.hint) return said;
     const { minus35, minus10 } = this.hint;
-    const at = (first) => `${letters.slice(first, first + 6)} at ${first - this.scan.anchor} from the anchor`;
+    const at = (first) => `${letters.slice(first, first + 6)} from ${this.sayFromSite(first)} on`;
     return `${said} Nearest to the −35 box: ${at(minus35)}. Nearest to the −10 box: ${at(minus10)}.`;
   }
 
