@@ -169,6 +169,24 @@ def test_nothing_is_held_out_where_a_scan_is_to_be_scored(genbank: Path, tmp_pat
     assert "share a 15-mer" not in result.stdout
 
 
+def test_stretches_are_held_out_and_written_down(genbank: Path, tmp_path: Path) -> None:
+    out = tmp_path / "some.csv.gz"
+    result = run(genbank, "--out", out, "--context", 100, "--protocol", "stretches", "--seed", 3)
+    assert result.returncode == 0, result.stderr
+    table = read_labelled(out, require_classes=True)
+    bed = tmp_path / "some.test.bed"
+    assert sorted(tmp_path.iterdir()) == [out, bed]
+    assert f"held-out stretches written to {bed}" in result.stdout
+    assert set(table["split"]) == {"train", "test"}
+    held_out = [tuple(map(int, line.split()[1:3])) for line in bed.read_text().splitlines()]
+    for row in table.itertuples():
+        within = any(a <= row.start - 100 and row.end + 100 <= b for a, b in held_out)
+        assert within == (row.split == "test")
+    assert leakage(with_context(table)).test.overlapping == 0
+    assert "lie across the border of a held-out stretch" in " ".join(result.stderr.split())
+    assert "is what is read" in refused(bed, "--out", out, "--protocol", "stretches")
+
+
 def test_says_what_context_shares(genbank: Path, tmp_path: Path) -> None:
     out = tmp_path / "wide.csv"
     result = run(genbank, "--out", out, "--context", "256")

@@ -77,9 +77,10 @@ def promoters(
     protocol: Annotated[
         str,
         typer.Option(
-            metavar="strict|seed|none",
-            help="strict keeps homologous sequences together; seed does not and leaks; none leaves "
-            "all to train on, where a scan is to be scored on sites that --tss-name leaves out.",
+            metavar="strict|seed|stretches|none",
+            help="strict keeps homologous sequences together; seed does not and leaks; stretches "
+            "holds out every fifth stretch of the genome, to score a scan on; none leaves all to "
+            "train on.",
         ),
     ] = "strict",
     seed: Annotated[
@@ -88,7 +89,7 @@ def promoters(
             min=0,
             max=LARGEST_SEED,
             help="Seed of the random numbers that place negatives and draw the split; the same "
-            "seed gives the same table.",
+            "seed gives the same table. Of stretches, 0 to 4 hold out each fifth in turn.",
         ),
     ] = 0,
 ) -> None:
@@ -104,7 +105,7 @@ def promoters(
 
       genomic-ulmfit data promoters NC_000913.3.gbk.gz --out tss.csv
       --framing tss --tss sites.bed --negatives background --context 256
-      --downstream 140 --protocol none
+      --downstream 140 --protocol stretches
 
     Writes a CSV with the columns id, sequence, label, contig,
     contig_length, start, end (0-based, half-open), strand, gene, framing,
@@ -117,8 +118,13 @@ def promoters(
     printed for comparison, which draws test and validation from a maximal
     independent set and leaves their homologues in train. The seed's
     protocol is for windows at gene starts. Of many long windows nearly all
-    share some 15-mer with another, and nothing can be held out; with
-    --protocol none nothing is.
+    share some 15-mer with another, and the protocol strict can hold out none.
+
+    The protocol stretches cuts the genome into stretches of 100,000 bases
+    (shorter ones if that is fewer than 25) and holds out every fifth, with
+    all windows in it; windows across a border, context included, are left
+    out. It writes the stretches beside the table, as OUT.test.bed (without
+    .csv), for evaluate-scan --regions. Homologues elsewhere stay in train.
     """
     from genomic_ulmfit.console import note, plain_console
     from genomic_ulmfit.data.promoters_job import write_promoters
@@ -147,6 +153,8 @@ def promoters(
     if result.leaks:
         console.print(_leakage_table(result.leaks))
     console.print(f"{len(result.table):,} sequences written to {out}", markup=False, soft_wrap=True)
+    if result.stretches is not None:
+        console.print(f"held-out stretches written to {result.stretches}", soft_wrap=True)
     for text in result.notes:
         note(text)
 

@@ -17,12 +17,13 @@ from genomic_ulmfit.data.splits import (
     split_strict,
     with_context,
 )
+from genomic_ulmfit.data.stretches import held_out_stretches, split_by_stretches, write_stretches
 from genomic_ulmfit.data.tables import SIMULATED, write_table
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import require_another, require_writable
 
-PROTOCOLS = ("strict", "seed", "none")
+PROTOCOLS = ("strict", "seed", "stretches", "none")
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,8 @@ class PromotersResult:
     leaks : dict of str to Leakage
         What held-out rows share with rows to train on, by what was compared; empty if nothing is
         held out.
+    stretches : Path or None
+        BED file of what is held out, for the protocol that holds out stretches.
     simulated : bool
         Whether the genome is made up.
     notes : tuple of str
@@ -45,6 +48,7 @@ class PromotersResult:
 
     table: pd.DataFrame
     leaks: dict[str, Leakage]
+    stretches: Path | None
     simulated: bool
     notes: tuple[str, ...]
 
@@ -84,8 +88,8 @@ def write_promoters(
         As in `tss_table`, "cds" if not given; for the framing "tss" alone.
     context : int
         Bases on either side of each window to write down beside it.
-    protocol : {"strict", "seed", "none"}
-        How rows are held out: `split_strict`, `split_seed`, or none of them.
+    protocol : {"strict", "seed", "stretches", "none"}
+        How rows are held out: `split_strict`, `split_seed`, `split_by_stretches`, or none of them.
     seed : int
         Of the negatives and the split.
     report : callable
@@ -104,7 +108,9 @@ def write_promoters(
     _check(framing, tss, negatives, protocol)
     if tss_name is not None and tss is None:
         raise InputError(f"--tss-name: got {tss_name!r} without --tss, which has the sites.")
-    require_another(out, genome_path, tss)
+    bed = stretches_path(out) if protocol == "stretches" else None
+    for path in (out, *([bed] if bed else [])):
+        require_another(path, genome_path, tss)
     require_writable(Path(out).parent)
     default = FRAMINGS[framing]
     before = default.upstream if upstream is None else upstream
@@ -121,6 +127,11 @@ def write_promoters(
     notes: list[str] = []
     if protocol == "none":
         table = windows.assign(split=TRAIN)
+    elif bed is not None:
+        stretches = held_out_stretches(genome.contigs, seed)
+        table = split_by_stretches(windows, stretches)
+        write_stretches(stretches, bed)
+        leaks["stretches (written)"] = leakage(table)
     else:
         table = (split_strict if protocol == "strict" else split_seed)(windows, seed)
         leaks[f"{protocol} (written)"] = leakage(table)
@@ -140,7 +151,15 @@ def write_promoters(
         table[SIMULATED] = 1
     write_table(table, out)
     told = (*genome.notes, *table.attrs["notes"], *notes)
-    return PromotersResult(table, leaks, genome.simulated, told)
+    return PromotersResult(table, leaks, bed, genome.simulated, told)
+
+
+def stretches_path(out: str | Path) -> Path:
+    """Return the BED file beside a table that says which stretches are held out."""
+    name = Path(out).name
+    for suffix in (".gz", ".csv"):
+        name = name.removesuffix(suffix)
+    return Path(out).with_name(f"{name}.test.bed")
 
 
 def _check(framing: str, tss: str | Path | None, negatives: str | None, protocol: str) -> None:

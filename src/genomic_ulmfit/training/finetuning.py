@@ -6,8 +6,10 @@ one-cycle schedule of rate and momentum in each stage.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice, repeat
 from typing import Any
 
 import lightning as L
@@ -47,12 +49,22 @@ class Stage:
     min_steps : int
         Optimizer steps of the whole stage, at least. A handful of sequences is one batch, and a
         handful of steps teaches nothing: an epoch then goes round them several times.
+    share : float
+        Part of the sequences that an epoch goes through, drawn anew for each.
     """
 
     layers: int | None
     epochs: int
     learning_rate: float
     min_steps: int = 0
+    share: float = 1.0
+
+    def steps(self, n_batches: int) -> int:
+        """Return how many of the sequences' batches an epoch takes."""
+        least = math.ceil(self.min_steps / self.epochs)
+        if least > n_batches:
+            return n_batches * math.ceil(least / n_batches)
+        return max(math.ceil(self.share * n_batches), least)
 
 
 @dataclass(frozen=True)
@@ -111,19 +123,18 @@ FEWEST_IN_BATCH = 4
 """Sequences, however long: batch norm needs some."""
 
 
-class _Rounds:
-    """Batches gone round several times in each epoch."""
+class _Epoch:
+    """So many batches: some of those that there are, or all of them several times."""
 
-    def __init__(self, batches: ShuffledBatches, rounds: int) -> None:
+    def __init__(self, batches: ShuffledBatches, steps: int) -> None:
         self.batches = batches
-        self.rounds = rounds
+        self.steps = steps
 
     def __len__(self) -> int:
-        return self.rounds * len(self.batches)
+        return self.steps
 
     def __iter__(self) -> Iterator[Batch]:
-        for _ in range(self.rounds):
-            yield from self.batches
+        yield from islice(chain.from_iterable(repeat(self.batches)), self.steps)
 
 
 class _FineTuningTask(L.LightningModule):
@@ -352,8 +363,12 @@ def fine_tune(
             parameter.requires_grad_(stage.layers is None)
         for layer in model.encoder.layers[frozen:]:
             layer.requires_grad_(True)
-        epoch = _Rounds(batches, max(1, -(-stage.min_steps // (stage.epochs * len(batches)))))
-        cache = _cached_output(model, frozen, sequences, states, precision) if frozen else None
+        epoch = _Epoch(batches, stage.steps(len(batches)))
+        # Worth its while only if sequences come up more than once.
+        again = stage.epochs * len(epoch) > len(batches)
+        cache = None
+        if frozen and again:
+            cache = _cached_output(model, frozen, sequences, states, precision)
         task = _FineTuningTask(
             model.train(),
             recipe,
