@@ -66,7 +66,10 @@ def main() -> int:
     parser.add_argument("--subsets", type=int, default=10)
     parser.add_argument("--without-frames", action="store_true", help="of open reading frames")
     options = parser.parse_args()
+    options.sizes.sort()
     try:
+        if options.sizes[-1] > POOL:
+            raise InputError(f"--sizes: got {options.sizes[-1]:,}, allowed are up to {POOL:,}.")
         genome = read_genome(options.genome)
         genome.require_genes()
         print("| framing | features | " + " | ".join(f"{n:,}" for n in options.sizes), end="")
@@ -106,6 +109,11 @@ def parts(genome: Genome, framing: str) -> tuple[Part, Part]:
     aside = table["cluster"].isin(clusters[: len(clusters) // 4])
 
     def part(rows: pd.DataFrame) -> Part:
+        if len(rows) < POOL:
+            raise InputError(
+                f"{genome.name}, {framing}: {len(rows):,} windows, but {POOL:,} are drawn. Give a "
+                "larger genome."
+            )
         drawn = rows.sample(POOL, random_state=0)
         return Part([encode(s) for s in drawn["sequence"]], drawn["label"].to_numpy())
 

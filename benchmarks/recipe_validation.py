@@ -24,7 +24,7 @@ import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
 from ending import ended
-from genomic_ulmfit.data.homology import clusters, homology_graph
+from genomic_ulmfit.data.homology import clusters, homology_chains
 from genomic_ulmfit.data.splits import TEST
 from genomic_ulmfit.data.tables import read_labelled
 from genomic_ulmfit.dna.alphabet import Codes
@@ -114,7 +114,7 @@ def read_rows(path: Path, encoder_name: str, n_folds: int, sizes: list[int]) -> 
     of_row = (
         found["cluster"].to_numpy()
         if "cluster" in found
-        else clusters(homology_graph(found["sequence"]))
+        else clusters(homology_chains(found["sequence"]))
     )
     names, n_rows = np.unique(of_row, return_counts=True)
     # Dealt out at random, the next cluster to the fold with the fewest rows.

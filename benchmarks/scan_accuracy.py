@@ -55,6 +55,7 @@ from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.config import preset
 from genomic_ulmfit.models.pretrained import encoder_folder
 from genomic_ulmfit.models.store import load_classifier, load_language_model
+from genomic_ulmfit.reports.numbers import interval, number
 from genomic_ulmfit.training.by_labels import train_by_labels
 from genomic_ulmfit.training.classifier_setup import (
     choose_recipe,
@@ -108,7 +109,7 @@ def main() -> None:
     genome, sites = load(arguments)
     (contig,) = genome.contigs
     train = [site for site in sites if site.name == "train"]
-    table = training_table(genome, train, arguments)
+    table = training_table(genome, sites, arguments)
     labels = table["label"].tolist()
     print(f"training: {sum(labels):,} TSS, {len(labels) - sum(labels):,} other windows", flush=True)
 
@@ -158,10 +159,11 @@ def main() -> None:
     columns += ["best F1", "AUPRC over the matrix's"]
     print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for name, scores in results.items():
-        ratio = scores.auprc.value / results[MATRIX].auprc.value
+        of_matrix = results[MATRIX].auprc.value
+        ratio = f"{(scores.auprc.value or 0) / of_matrix:.2f}" if of_matrix else ""
         cells = [name, f"{scores.n_calls:,}", with_interval(scores)]
         cells += [with_interval(of_far[name]) for of_far in apart.values()]
-        print(f"| {' | '.join(cells)} | {scores.best_f1:.3f} | {ratio:.2f} |")
+        print(f"| {' | '.join(cells)} | {number(scores.best_f1)} | {ratio} |")
     n_bases = sum(part.end - part.start for part in intervals)
     print(f"test TSS: {len(test):,}; in {n_bases:,} bases of {contig.name}")
     if arguments.out is not None:
@@ -175,7 +177,7 @@ def distance_to(site: Site, others: list[Site]) -> int:
 
 def with_interval(scores: ScanScores) -> str:
     value, low, high = scores.auprc
-    return f"{value:.3f} ({low:.3f} to {high:.3f})"
+    return "" if value is None else f"{number(value)} {interval(low, high)}".rstrip()
 
 
 def load(arguments: argparse.Namespace) -> tuple[Genome, list[Site]]:
@@ -193,25 +195,27 @@ def load(arguments: argparse.Namespace) -> tuple[Genome, list[Site]]:
 
 
 def training_table(
-    genome: Genome, train: list[Site], arguments: argparse.Namespace
+    genome: Genome, sites: list[Site], arguments: argparse.Namespace
 ) -> pd.DataFrame:
-    """Cut windows around training TSS, and what a scan meets besides them."""
+    """Cut windows around training TSS, and what a scan meets besides TSS, near no test TSS."""
     with tempfile.TemporaryDirectory() as folder:
-        sites = Path(folder) / "train.bed"
-        sites.write_text(
+        bed = Path(folder) / "sites.bed"
+        bed.write_text(
             "".join(
-                f"{contig}\t{place}\t{place + 1}\ttrain\t0\t{'+' if strand > 0 else '-'}\n"
-                for contig, place, strand in ((s.contig, s.position, s.strand) for s in train)
+                f"{site.contig}\t{site.position}\t{site.position + 1}\t{site.name}\t0\t"
+                f"{'+' if site.strand > 0 else '-'}\n"
+                for site in sites
             )
         )
         return tss_table(
             genome,
-            sites,
+            bed,
             "background",
             arguments.upstream,
             arguments.downstream,
             arguments.seed,
             arguments.context,
+            name="train",
         )
 
 

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import log_loss, roc_auc_score
 
-from genomic_ulmfit.data.homology import clusters, homology_graph
+from genomic_ulmfit.data.homology import clusters, homology_chains
 from genomic_ulmfit.data.promoters import FRAMINGS, promoter_table
 from genomic_ulmfit.data.splits import split_strict
 from genomic_ulmfit.data.tables import read_labelled
@@ -75,6 +75,8 @@ def labelled_rows(source: Path, framing: str) -> pd.DataFrame:
     """Return rows with labels 0 and 1 that no test looks at."""
     if source.name.endswith((".csv", ".csv.gz", ".tsv", ".tsv.gz")):
         table = read_labelled(source, require_classes=True)
+        if set(table["label"]) != {0, 1}:
+            raise InputError(f"{source}: labels other than 0 and 1; this compares two classes.")
         return table[table["split"] == "train"] if "split" in table else table
     genome = read_genome(source)
     genome.require_genes()
@@ -88,7 +90,7 @@ def set_aside(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     of_row = (
         rows["cluster"].to_numpy()
         if "cluster" in rows
-        else clusters(homology_graph(rows["sequence"]))
+        else clusters(homology_chains(rows["sequence"]))
     )
     order = np.random.default_rng(1).permutation(np.unique(of_row))
     aside = np.isin(of_row, order[: len(order) // 4])

@@ -67,7 +67,8 @@ def score(
     encoder: PretrainedEncoder, seed: int, tables: Tables, out: Path, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """Return the scores of one encoder with one seed, computed if they are not there yet."""
-    path = out / "cells" / f"{encoder.name}-{encoder.sha256[:12]}-{seed}.json"
+    cells = out / "cells" / tables.genome.sha256()[:12]
+    path = cells / f"{encoder.name}-{encoder.sha256[:12]}-{seed}.json"
     if not path.exists():
         cell = Cell("strict", "ensemble", seed)
         result = run_cell(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import advice, atomic_path, open_text, read_text
+from genomic_ulmfit.files import advice, atomic_path, open_text, read_text, write_text
 
 TEXT = "id,label\n" + "ä,1\r\n" * 10_000
 
@@ -58,3 +58,16 @@ def test_a_name_like_the_one_given_is_offered(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"promotors.csv: there is no such file. Did you mean"):
         read_text(near, "table")
     assert advice(far) == advice(tmp_path / "no" / "twenty.csv") == "Check the path."
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    target, link = tmp_path / "there" / "table.csv", tmp_path / "link.csv"
+    link.symlink_to(target)
+    write_text(link, "new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+
+
+def test_a_name_that_is_no_text_can_be_told(tmp_path: Path) -> None:
+    write_text(tmp_path / "card.md", "table \udcff.csv")
+    assert (tmp_path / "card.md").read_text() == "table \\udcff.csv"

@@ -29,7 +29,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Parameters
     ----------
     path : path-like
-        Final name. Missing parent folders are made.
+        Final name, or a link to it. Missing parent folders are made.
 
     Yields
     ------
@@ -43,7 +43,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     InputError
         If `path` is a folder or a device.
     """
-    final = Path(path)
+    # What a link leads to is written, not something in the link's place.
+    final = Path(os.path.realpath(path)) if Path(path).is_symlink() else Path(path)
     # Root could replace /dev/null by a file of ours.
     if final.exists() and not final.is_file():
         raise InputError(f"{final}: exists and is no file that can be replaced; name another.")
@@ -97,7 +98,10 @@ def open_text(path: str | os.PathLike[str]) -> Iterator[TextIO]:
             # Neither a name nor a time stamp, which would differ from run to run.
             zipped = gzip.GzipFile("", "wb", fileobj=binary, mtime=0)
             binary = cast("IO[bytes]", stack.enter_context(zipped))
-        yield stack.enter_context(io.TextIOWrapper(binary, encoding="utf-8", newline=""))
+        # Names of files need not be text.
+        yield stack.enter_context(
+            io.TextIOWrapper(binary, encoding="utf-8", errors="backslashreplace", newline="")
+        )
 
 
 def require_writable(folder: str | os.PathLike[str], option: str = "--out") -> None:
@@ -217,7 +221,8 @@ def advice(path: str | os.PathLike[str]) -> str:
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write `text` as UTF-8 to `path`, atomically."""
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        # Names of files need not be text.
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:

@@ -126,6 +126,19 @@ def test_each_genome_is_divided_as_if_it_were_alone() -> None:
     assert (np.diff(corpus.train["start"]) > 0).all(), "in the order of the text"
 
 
+def test_what_is_there_already_moves_no_region() -> None:
+    """Else one corpus would train on what another holds out."""
+    plasmid, *rest = random_genome([5_000, 90_000, 7_000], seed=1).contigs
+    genome = Genome("g", (plasmid, *rest))
+    alone = build_corpus([genome])
+    both = build_corpus([Genome("h", (plasmid, *random_genome([50_000], seed=2).contigs)), genome])
+    assert both.genomes[1].n_bases == 97_000
+    held_out = places(alone.held_out_text(), genome)
+    own = both.held_out[both.held_out["genome"] == 1]
+    found = places([both.codes(one) for one in own], genome)
+    assert found == [place for place in held_out if place[0] > 0]
+
+
 def test_where_a_genome_comes_from_is_recorded(tmp_path: Path) -> None:
     genome = random_genome([3_000, 200])
     path = tmp_path / "g.fna"

@@ -14,6 +14,7 @@ from scipy import sparse
 from genomic_ulmfit.data.homology import (
     WORD,
     clusters,
+    homology_chains,
     homology_graph,
     kmer_index,
     maximal_independent_set,
@@ -73,6 +74,21 @@ def test_graph_equals_brute_force_with_planted_words(data: st.DataObject) -> Non
             word = reverse_complement(word)
         sequences[taker] = sequences[taker][:place] + word + sequences[taker][place + length :]
     assert links(homology_graph(sequences)) == shared_words(sequences)
+
+
+@settings(deadline=None)
+@given(st.lists(st.text("ACGTN", max_size=12), max_size=8), st.integers(1, 6))
+def test_chains_make_the_clusters_of_the_graph(sequences: list[str], k: int) -> None:
+    chains, graph = homology_chains(sequences, k), homology_graph(sequences, k)
+    assert clusters(chains).tolist() == clusters(graph).tolist()
+    assert links(chains) <= links(graph)
+
+
+def test_a_word_that_all_hold_makes_as_many_links() -> None:
+    sequences = [f"{random_dna(30, seed)}{'ACGGT' * 4}" for seed in range(50)]
+    # One for each, and some for words of a few that chance makes.
+    assert 2 * 49 <= homology_chains(sequences).nnz < 400
+    assert homology_graph(sequences).nnz == 50 * 49
 
 
 @pytest.mark.parametrize("turn", [lambda word: word, reverse_complement], ids=["sense", "reverse"])

@@ -23,6 +23,7 @@ from genomic_ulmfit.dna.alphabet import decode, encode
 from genomic_ulmfit.dna.genome import Contig, Gene, Genome
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.evaluation.scan_sites import read_truth
 
 K12 = (
     Path(os.environ.get("GENOMIC_ULMFIT_DATA", Path(__file__).parents[2].parent / "shared"))
@@ -317,7 +318,7 @@ def test_what_stands_before_a_window(tmp_path: Path) -> None:
     assert "1 windows were left out: their contig has less than 30" in linear.attrs["notes"][-1]
     with pytest.raises(InputError, match="--context: got -1"):
         promoter_table(genome_of(sequence, *genes), context=-1)
-    with pytest.raises(InputError, match="--context: got 999, but no window"):
+    with pytest.raises(InputError, match="--context: got 999, but no promoter window"):
         promoter_table(genome_of(sequence, *genes, circular=False), context=999)
 
 
@@ -365,6 +366,26 @@ def test_a_genome_without_room_for_background(tmp_path: Path) -> None:
     genome = genome_of(random_dna(400, 0))
     with pytest.raises(InputError, match="no background window can be cut"):
         tss_table(genome, bed(tmp_path, *lines), "background")
+
+
+def test_a_site_is_where_an_evaluation_of_a_scan_has_it(tmp_path: Path) -> None:
+    genome = genome_of(random_dna(3000, 0))
+    lines = ("c1\t1000\t1031\ta\t0\t+", "c1\t2000\t2031\tb\t0\t-", "c1\t5\t9\tc\t0\t+\t700\t701")
+    path = bed(tmp_path, *lines)
+    found = positives(tss_table(genome, path, "background", 60, 20))
+    sites = read_truth(path)
+    assert [site.position for site in sites] == [1000, 2030, 700]
+    for row, site in zip(found.itertuples(), sites, strict=True):
+        place = row.start + 60 if row.strand == "+" else row.end - 1 - 60
+        assert place == site.position
+
+
+def test_a_context_that_leaves_no_promoter(tmp_path: Path) -> None:
+    sequence = random_dna(3000, 0)
+    genome = genome_of(sequence, circular=False)
+    path = bed(tmp_path, "c1\t100\t101\ta\t0\t+", "c1\t2900\t2901\ta\t0\t+")
+    with pytest.raises(InputError, match=r"^--context: got 200, but no promoter window"):
+        tss_table(genome, path, "background", 60, 20, context=200)
 
 
 def test_repeated_and_unusable_tss_are_counted(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from genomic_ulmfit.data.splits import (
     leakage,
     split_seed,
     split_strict,
-    with_context,
+    widened,
 )
 from genomic_ulmfit.dna.alphabet import decode
 from genomic_ulmfit.dna.genome import Contig, Gene, Genome
@@ -370,7 +370,7 @@ def test_what_context_shares(circular: bool) -> None:
     genome = Genome("made up", (Contig("c", codes, circular, genes),))
     table = split_strict(promoter_table(genome, 100, 50, context=96))
     assert leakage(table).total == 0
-    wide = with_context(table)
+    wide = widened(table)
     twice = np.concatenate([codes, codes])
     for row in wide.itertuples():
         assert 0 <= row.start < len(codes)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genomic_ulmfit.data.stretches import (
-    Stretch,
+    HeldOutStretch,
     held_out_stretches,
     split_by_stretches,
     write_stretches,
@@ -40,14 +40,14 @@ def test_each_base_is_held_out_by_one_seed_of_five(lengths: list[int], seed: int
 
 def test_how_long_stretches_are() -> None:
     assert held_out_stretches(contigs(1_000_000), 1) == [
-        Stretch("c0", start, start + 40_000) for start in range(40_000, 1_000_000, 200_000)
+        HeldOutStretch("c0", start, start + 40_000) for start in range(40_000, 1_000_000, 200_000)
     ]
-    assert held_out_stretches(contigs(4_641_652), 0)[-1] == Stretch("c0", 4_500_000, 4_600_000)
-    assert held_out_stretches(contigs(4_641_652), 1)[-1] == Stretch("c0", 4_600_000, 4_641_652)
+    last = [held_out_stretches(contigs(4_641_652), seed)[-1] for seed in (0, 1)]
+    assert last == [("c0", 4_500_000, 4_600_000), ("c0", 4_600_000, 4_641_652)]
 
 
 @st.composite
-def cut(draw: st.DrawFn) -> tuple[pd.DataFrame, list[Stretch]]:
+def cut(draw: st.DrawFn) -> tuple[pd.DataFrame, list[HeldOutStretch]]:
     """Windows on two contigs, over their ends, too, as on a circle; and any stretches."""
     lengths = [draw(st.integers(8, 40)) for _ in range(2)]
     rows = []
@@ -63,19 +63,21 @@ def cut(draw: st.DrawFn) -> tuple[pd.DataFrame, list[Stretch]]:
                 "contig_length": lengths[contig],
                 "start": start,
                 "end": start + size,
+                "sequence": "A" * size,
                 "before": "A" * context,
+                "after": "A" * context,
             }
         )
     stretches = []
     for contig, length in enumerate(lengths):
         bounds = sorted(draw(st.sets(st.integers(0, length), max_size=6)))
         pairs = zip(bounds[::2], bounds[1::2], strict=False)
-        stretches += [Stretch(f"c{contig}", start, end) for start, end in pairs]
+        stretches += [HeldOutStretch(f"c{contig}", start, end) for start, end in pairs]
     return pd.DataFrame(rows), stretches
 
 
 @given(cut())
-def test_splits_as_sets_of_bases_say(given_: tuple[pd.DataFrame, list[Stretch]]) -> None:
+def test_splits_as_sets_of_bases_say(given_: tuple[pd.DataFrame, list[HeldOutStretch]]) -> None:
     table, stretches = given_
     held_out = {(s.contig, place) for s in stretches for place in range(s.start, s.end)}
     wanted = {}
@@ -104,6 +106,8 @@ def test_splits_as_sets_of_bases_say(given_: tuple[pd.DataFrame, list[Stretch]])
 
 
 def test_they_are_read_as_bed(tmp_path: Path) -> None:
-    write_stretches([Stretch("c 1", 0, 5), Stretch("c2", 7, 9)], tmp_path / "test.bed")
+    write_stretches(
+        [HeldOutStretch("c 1", 0, 5), HeldOutStretch("c2", 7, 9)], tmp_path / "test.bed"
+    )
     lines = read_bed(tmp_path / "test.bed").lines
     assert [(line.contig, line.start, line.end) for line in lines] == [("c 1", 0, 5), ("c2", 7, 9)]

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genomic_ulmfit.data import tables
-from genomic_ulmfit.data.tables import read_labelled, write_table
+from genomic_ulmfit.data.tables import is_simulated, read_labelled, write_table
 from genomic_ulmfit.errors import InputError
 
 GOOD = "id,sequence,label\n" + "".join(f"s{i},ACGTAC,{i % 2}\n" for i in range(8))
@@ -347,3 +347,16 @@ def test_a_failed_write_leaves_the_old_file(
         write_table(pd.DataFrame({"sequence": ["AC"], "label": [1]}), path)
     assert path.read_text() == GOOD
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_one_marked_row_is_enough(tmp_path: Path) -> None:
+    """Whatever other rows say, that it is put together with."""
+    path = tmp_path / "mixed.csv"
+    for cells, simulated in ((("1", ""), True), (("1", "no"), True), (("0", ""), False)):
+        rows = [
+            f"{letters},{cell}" for letters, cell in zip(("ACGT,a", "AAAA,b"), cells, strict=True)
+        ]
+        path.write_text("\n".join(["sequence,label,simulated", *rows]) + "\n")
+        assert is_simulated(read_labelled(path)) == simulated
+    path.write_text("sequence,label\nACGT,a\n")
+    assert not is_simulated(read_labelled(path))

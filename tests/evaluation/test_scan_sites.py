@@ -27,7 +27,10 @@ def test_files(tmp_path: Path) -> None:
         Site("c", 160, 1, 900),
         Site("c", 150, 1, 900),
     ]
-    assert [s.name for s in read_truth(plain)] == ["x", "y", "z", "z"]
+    truth = read_truth(plain)
+    assert [s.name for s in truth] == ["x", "y", "z", "z"]
+    # A site is its thick base, or the first along its strand, as for data promoters.
+    assert [s.position for s in truth] == [10, 29, 160, 100]
     ours = tmp_path / "ours.bed"
     ours.write_text("#chrom\ts\te\tname\tscore\tstrand\tlogOdds\nc\t1\t2\tx\t1000\t+\t9.25\n")
     assert read_calls(ours) == [Site("c", 1, 1, 9.25)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from genomic_ulmfit.data.splits import leakage, with_context
+from genomic_ulmfit.data.splits import leakage, widened
 from genomic_ulmfit.data.tables import is_simulated, read_labelled
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.dna.simulate import simulate_genome, write_genbank
@@ -182,7 +182,7 @@ def test_stretches_are_held_out_and_written_down(genbank: Path, tmp_path: Path) 
     for row in table.itertuples():
         within = any(a <= row.start - 100 and row.end + 100 <= b for a, b in held_out)
         assert within == (row.split == "test")
-    assert leakage(with_context(table)).test.overlapping == 0
+    assert leakage(widened(table)).test.overlapping == 0
     assert "lie across the border of a held-out stretch" in " ".join(result.stderr.split())
     assert "is what is read" in refused(bed, "--out", out, "--protocol", "stretches")
 
@@ -193,7 +193,7 @@ def test_says_what_context_shares(genbank: Path, tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     table = read_labelled(out)
     assert leakage(table).total == 0
-    shared = leakage(with_context(table)).test
+    shared = leakage(widened(table)).test
     assert shared.leaking > 0
     (line,) = [line for line in result.stdout.splitlines() if "with context" in line]
     assert f"{shared.leaking} ({shared.share:.1%})" in line

@@ -15,7 +15,12 @@ def evaluate_scan(
         Path, typer.Argument(metavar="CALLS", help="Called promoters: BED written by scan.")
     ],
     truth: Annotated[
-        Path, typer.Argument(metavar="TRUTH", help="Known sites: BED with six columns.")
+        Path,
+        typer.Argument(
+            metavar="TRUTH",
+            help="Known sites: BED with six columns; a site is an interval's first base along its "
+            "strand, or its thick part, if that is one base.",
+        ),
     ],
     tolerance: Annotated[int, typer.Option(help="Bases between a call and its site.")] = 50,
     truth_name: Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import sys
 from typing import Annotated, Any
 
@@ -100,6 +101,10 @@ def _root(
 
 def main() -> None:
     """Run the command line; a user's mistake ends in one message and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that is not in UTF-8 shows ? for what it has no letter for.
+            stream.reconfigure(errors="replace")
     try:
         app()
     except InputError as error:
@@ -119,10 +124,12 @@ _ENVIRONMENT = {
     errno.EEXIST,
     errno.EFBIG,
     errno.EISDIR,
+    errno.ELOOP,
     errno.ENAMETOOLONG,
     errno.ENOENT,
     errno.ENOSPC,
     errno.ENOTDIR,
+    errno.ENXIO,
     errno.EPERM,
     errno.EROFS,
 }

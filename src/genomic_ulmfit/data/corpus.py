@@ -316,7 +316,9 @@ class GenomeText:
         return replace(self, **shifted)  # type: ignore[arg-type]
 
 
-def genome_text(genome: Genome, share: float = HELD_OUT_SHARE) -> GenomeText:
+def genome_text(
+    genome: Genome, share: float = HELD_OUT_SHARE, *, of: Genome | None = None
+) -> GenomeText:
     """Divide one genome into training pieces and held-out regions, and pack it.
 
     Its contigs, laid end to end, are divided into as many equal stretches as `share` of it holds
@@ -328,21 +330,26 @@ def genome_text(genome: Genome, share: float = HELD_OUT_SHARE) -> GenomeText:
     genome : Genome
     share : float
         Share of the genome to hold out, above 0 and below 0.5.
+    of : Genome, optional
+        The whole of it, if contigs were left out, which must not move the regions of the others.
 
     Returns
     -------
     GenomeText
     """
-    n_regions = max(2, round(genome.n_bases * share / HELD_OUT_REGION))
-    edges = np.linspace(0, genome.n_bases, n_regions + 1)
+    whole = of or genome
+    n_regions = max(2, round(whole.n_bases * share / HELD_OUT_REGION))
+    edges = np.linspace(0, whole.n_bases, n_regions + 1)
     starts = edges[:-1].astype(int)
     ends = (edges[:-1] + share * np.diff(edges)).astype(int)
     texts: list[Codes] = []
     runs: list[tuple[int, int, int, int]] = []
     train: list[tuple[int, int, int]] = []
     held_out: list[tuple[int, int, int]] = []
-    offset = size = n_ambiguous = 0
+    size = n_ambiguous = 0
+    offsets = _offsets(whole)
     for number, contig in enumerate(genome.contigs):
+        offset = offsets[contig.name]
         own: list[tuple[int, int, int, int]] = []
         for a, b in _clean_spans(contig.codes, 0, len(contig), None):
             own.append((number, a, size, b - a))
@@ -357,7 +364,6 @@ def genome_text(genome: Genome, share: float = HELD_OUT_SHARE) -> GenomeText:
                 held_out += _placed(_clean_spans(contig.codes, start, end, None), own)
                 cursor = end
         train += _placed(_clean_spans(contig.codes, cursor, len(contig), PIECE), own)
-        offset += len(contig)
         n_ambiguous += int((contig.codes == AMBIGUOUS).sum())
     return GenomeText(
         pack(np.concatenate(texts)) if texts else np.zeros(0, dtype=np.uint8),
@@ -367,6 +373,14 @@ def genome_text(genome: Genome, share: float = HELD_OUT_SHARE) -> GenomeText:
         np.array(held_out, dtype=PIECE_TYPE),
         n_ambiguous,
     )
+
+
+def _offsets(genome: Genome) -> dict[str, int]:
+    """Return where each contig begins if all are laid end to end."""
+    ends = itertools.accumulate(map(len, genome.contigs))
+    return {
+        contig.name: end - len(contig) for contig, end in zip(genome.contigs, ends, strict=True)
+    }
 
 
 def _clean_spans(codes: Codes, start: int, end: int, longest: int | None) -> list[tuple[int, int]]:
@@ -431,7 +445,7 @@ def build_corpus(
         if left_out and not genome.contigs:
             continue
         known.remember(genome, name)
-        text = genome_text(genome, share)
+        text = genome_text(genome, share, of=whole)
         part = text.placed(len(parts), n_contigs, n_bytes * BASES_PER_BYTE)
         described.append(describe(genome, part, files[number] if files else None))
         parts.append(part)

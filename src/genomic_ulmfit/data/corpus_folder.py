@@ -171,12 +171,14 @@ class _Builder:
         if not genome.contigs:
             self.notes.append(f"{path.name}: no sequence; left out.")
             return
-        genome, left_out = self._known.without(genome, path.name)
+        whole = genome
+        genome, left_out = self._known.without(whole, path.name)
         self.notes += left_out
         if not genome.contigs:
             return
-        text = genome_text(genome)
-        if not len(text.train) or not len(text.held_out):
+        text = genome_text(genome, of=whole)
+        # Of what is left of a genome, no region need be held out.
+        if not len(text.train) or (genome is whole and not len(text.held_out)):
             self.notes.append(
                 f"{path.name}: left out, because it has too little unambiguous sequence to hold "
                 "some of it out."

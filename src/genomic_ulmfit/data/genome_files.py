@@ -73,7 +73,8 @@ def _items(argument: str) -> Iterator[Path | str]:
     if path.is_dir():
         yield from _genomes_in(path)
     elif path.exists():
-        accessions = _listed_accessions(path)
+        # A pipe can be read once.
+        accessions = _listed_accessions(path) if path.is_file() else None
         yield from [path] if accessions is None else accessions
     elif glob.has_magic(argument):
         matches = [Path(match) for match in sorted(glob.glob(argument, recursive=True))]

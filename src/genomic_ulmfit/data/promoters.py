@@ -24,7 +24,7 @@ from genomic_ulmfit.data.negatives import (
     shuffled_windows,
 )
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, decode
-from genomic_ulmfit.dna.bed import BedLine, read_bed
+from genomic_ulmfit.dna.bed import BedLine, read_bed, site_position
 from genomic_ulmfit.dna.genome import Contig, Genome
 from genomic_ulmfit.errors import InputError
 
@@ -191,8 +191,7 @@ def tss_table(
     genome : Genome
         With annotated CDS, if `negatives` is "cds" or "intergenic".
     bed : path-like
-        Transcription start sites: an interval's first base along its strand (column 6) is the
-        TSS. A site listed twice counts once.
+        Transcription start sites, placed as by `site_position`. A site listed twice counts once.
     negatives : {"cds", "intergenic", "shuffled", "background"}
         From inside CDS, clear of positives (`coding_windows`), from stretches that neither a CDS
         nor a positive covers (`intergenic_windows`), or each positive with its dinucleotides
@@ -257,7 +256,9 @@ def _windows_at_sites(
     repeated = off_edge = ambiguous = of_others = 0
     for line in read_bed(bed).lines:
         contig, strand = _checked_site(line, bed, genome, contigs)
-        start = line.start - upstream if strand > 0 else line.end + upstream - length
+        start = site_position(line) - upstream
+        if strand < 0:
+            start = site_position(line) + 1 + upstream - length
         codes = contig.window(start, start + length, strand)
         place, name = (contig.name, start, strand), f"tss_{line.number}"
         names.add(line.fields[3])
@@ -404,11 +405,13 @@ def _table(
             f"{alone:,} windows were left out: their contig has less than {context} bases on one "
             "side of them.",
         ]
-    if context and not rows:
-        raise InputError(
-            f"--context: got {context}, but no window has so many bases on either side of it."
-        )
     table = pd.DataFrame(rows, columns=[*COLUMNS, *(("before", "after") if context else ())])
+    for label, kind in ((PROMOTER, "promoter"), (OTHER, "other")):
+        if context and not (table["label"] == label).any():
+            raise InputError(
+                f"--context: got {context}, but no {kind} window has so many bases on either side "
+                "of it. Give less, or a genome of longer contigs."
+            )
     table.attrs["notes"] = notes
     return table
 

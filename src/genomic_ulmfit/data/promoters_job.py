@@ -15,9 +15,14 @@ from genomic_ulmfit.data.splits import (
     leakage,
     split_seed,
     split_strict,
-    with_context,
+    widened,
 )
-from genomic_ulmfit.data.stretches import held_out_stretches, split_by_stretches, write_stretches
+from genomic_ulmfit.data.stretches import (
+    HeldOutStretch,
+    held_out_stretches,
+    split_by_stretches,
+    write_stretches,
+)
 from genomic_ulmfit.data.tables import SIMULATED, write_table
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
@@ -109,6 +114,7 @@ def write_promoters(
     if tss_name is not None and tss is None:
         raise InputError(f"--tss-name: got {tss_name!r} without --tss, which has the sites.")
     bed = stretches_path(out) if protocol == "stretches" else None
+    stretches: list[HeldOutStretch] = []
     for path in (out, *([bed] if bed else [])):
         require_another(path, genome_path, tss)
     require_writable(Path(out).parent)
@@ -130,17 +136,16 @@ def write_promoters(
     elif bed is not None:
         stretches = held_out_stretches(genome.contigs, seed)
         table = split_by_stretches(windows, stretches)
-        write_stretches(stretches, bed)
         leaks["stretches (written)"] = leakage(table)
     else:
         table = (split_strict if protocol == "strict" else split_seed)(windows, seed)
         leaks[f"{protocol} (written)"] = leakage(table)
         if context:
-            leaks[f"{protocol}, with context"] = leakage(with_context(table))
+            leaks[f"{protocol}, with context"] = leakage(widened(table))
             notes.append(
                 "The split keeps windows apart, not their context, which the encoder reads, too: "
-                "the rows with context count that. Trust scores on these test rows less, or "
-                "evaluate a scan (--protocol none)."
+                "the rows with context count that. Trust scores on these test rows less, or hold "
+                "out stretches of the genome (--protocol stretches)."
             )
     if protocol == "strict" and tss is None:
         try:
@@ -150,6 +155,8 @@ def write_promoters(
     if genome.simulated:
         table[SIMULATED] = 1
     write_table(table, out)
+    if bed is not None:
+        write_stretches(stretches, bed)
     told = (*genome.notes, *table.attrs["notes"], *notes)
     return PromotersResult(table, leaks, bed, genome.simulated, told)
 
@@ -158,7 +165,8 @@ def stretches_path(out: str | Path) -> Path:
     """Return the BED file beside a table that says which stretches are held out."""
     name = Path(out).name
     for suffix in (".gz", ".csv"):
-        name = name.removesuffix(suffix)
+        if name.lower().endswith(suffix):
+            name = name[: -len(suffix)]
     return Path(out).with_name(f"{name}.test.bed")
 
 

@@ -16,6 +16,7 @@ from scipy import sparse
 
 from genomic_ulmfit.data.homology import (
     clusters,
+    homology_chains,
     homology_graph,
     intervals,
     kmer_index,
@@ -301,7 +302,7 @@ def split_seed(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     return result
 
 
-def with_context(table: pd.DataFrame) -> pd.DataFrame:
+def widened(table: pd.DataFrame) -> pd.DataFrame:
     """Return windows as wide as a model with context reads them, for `leakage`.
 
     Parameters
@@ -331,7 +332,7 @@ def _coordinates(table: pd.DataFrame) -> tuple[pd.Series, pd.Series, pd.Series, 
 
 
 def _graph(table: pd.DataFrame) -> sparse.csr_array:
-    graph = homology_graph(table["sequence"])
+    graph = homology_chains(table["sequence"])
     if _has_coordinates(table):
         graph = graph + overlap_graph(*_coordinates(table))
     return graph

@@ -24,7 +24,8 @@ Numbers = npt.NDArray[np.int64]
 class TokenStreams:
     """One epoch after another of training text, as parallel streams cut into windows.
 
-    Every epoch passes over each training base once, on a strand and in a phase drawn at random
+    Every epoch passes over each training base once, but for what is left of the streams when the
+    shortest of them ends, on a strand and in a phase drawn at random
     for its piece, with the pieces in random order. Iterating gives ``(window, fresh)``: an
     int64 tensor of shape (bptt + 1, streams) whose last row is the next window's first, and
     whether the streams start anew. The position in the epoch can be saved and restored.

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from genomic_ulmfit.data.splits import TEST, TRAIN
+from genomic_ulmfit.data.splits import TEST, TRAIN, widened
 from genomic_ulmfit.dna.genome import Contig
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import write_text
@@ -27,7 +27,7 @@ FEWEST = 25
 """Stretches that a genome is cut into, at least."""
 
 
-class Stretch(NamedTuple):
+class HeldOutStretch(NamedTuple):
     """Bases ``[start, end)`` of a contig."""
 
     contig: str
@@ -35,7 +35,7 @@ class Stretch(NamedTuple):
     end: int
 
 
-def held_out_stretches(contigs: Sequence[Contig], seed: int = 0) -> list[Stretch]:
+def held_out_stretches(contigs: Sequence[Contig], seed: int = 0) -> list[HeldOutStretch]:
     """Return every fifth stretch of a genome.
 
     Parameters
@@ -48,27 +48,27 @@ def held_out_stretches(contigs: Sequence[Contig], seed: int = 0) -> list[Stretch
 
     Returns
     -------
-    list of Stretch
+    list of HeldOutStretch
         In genome order.
     """
     total = sum(map(len, contigs))
     length = max(1, min(LONGEST, total // FEWEST))
     every = [
-        Stretch(contig.name, start, min(start + length, len(contig)))
+        HeldOutStretch(contig.name, start, min(start + length, len(contig)))
         for contig in contigs
         for start in range(0, len(contig), length)
     ]
     return every[seed % FOLDS :: FOLDS]
 
 
-def split_by_stretches(table: pd.DataFrame, stretches: Sequence[Stretch]) -> pd.DataFrame:
+def split_by_stretches(table: pd.DataFrame, stretches: Sequence[HeldOutStretch]) -> pd.DataFrame:
     """Put windows within some stretches to test, and those outside to train.
 
     Parameters
     ----------
     table : pandas.DataFrame
         From `genomic_ulmfit.data.promoters.promoter_table` or `tss_table`.
-    stretches : sequence of Stretch
+    stretches : sequence of HeldOutStretch
 
     Returns
     -------
@@ -82,9 +82,8 @@ def split_by_stretches(table: pd.DataFrame, stretches: Sequence[Stretch]) -> pd.
         If a class has no window left on one side.
     """
     covered = np.zeros(len(table), dtype=np.int64)
-    context = table["before"].str.len() if "before" in table else pd.Series(0, table.index)
-    starts = (table["start"] - context).to_numpy()
-    ends = (table["end"] + context).to_numpy()
+    seen = widened(table) if "before" in table else table
+    starts, ends = seen["start"].to_numpy(), seen["end"].to_numpy()
     for name, rows in table.groupby("contig").indices.items():
         bounds = np.array([s[1:] for s in stretches if s.contig == name], np.int64).reshape(-1, 2)
         length = int(table["contig_length"].iloc[rows[0]])
@@ -123,6 +122,6 @@ def _within(
     return of_one + rounds[:, 0] * int((ends - starts).sum())
 
 
-def write_stretches(stretches: Sequence[Stretch], path: str | os.PathLike[str]) -> None:
+def write_stretches(stretches: Sequence[HeldOutStretch], path: str | os.PathLike[str]) -> None:
     """Write stretches as BED, for ``--regions`` of `scan` and `evaluate-scan`; atomically."""
     write_text(path, "".join(f"{name}\t{start}\t{end}\ttest\n" for name, start, end in stretches))

@@ -128,7 +128,9 @@ def with_context(before: str, sequence: str, after: str, context: int, place: st
 
 def is_simulated(table: pd.DataFrame) -> bool:
     """Return whether any sequence of a table is marked as made up."""
-    return SIMULATED in table and bool((table[SIMULATED] == 1).any())
+    if SIMULATED not in table:
+        return False
+    return bool((pd.to_numeric(table[SIMULATED], errors="coerce") == 1).any())
 
 
 def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:

@@ -95,6 +95,34 @@ def read_bed(path: str | os.PathLike[str]) -> Bed:
     return Bed(tuple(lines), comment if named or not lines else ())
 
 
+def site_position(line: BedLine) -> int:
+    """Return the base at which the site of an interval lies, 0-based.
+
+    Parameters
+    ----------
+    line : BedLine
+        On a strand.
+
+    Returns
+    -------
+    int
+        Its thick part (columns 7 and 8), if that is one base; else its first base along its strand.
+    """
+    place = thick_base(line)
+    if place is not None:
+        return place
+    return line.start if (line.strand or 1) > 0 else line.end - 1
+
+
+def thick_base(line: BedLine) -> int | None:
+    """Return the one base that is an interval's thick part (columns 7 and 8); None for others."""
+    if len(line.fields) >= 8 and line.fields[6].isdecimal() and line.fields[7].isdecimal():
+        thick = int(line.fields[6])
+        if int(line.fields[7]) - thick == 1:
+            return thick
+    return None
+
+
 def _fields(line: str) -> tuple[str, ...]:
     return tuple(line.split("\t") if "\t" in line else line.split())
 

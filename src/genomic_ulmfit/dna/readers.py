@@ -180,7 +180,8 @@ def _read_genbank(handle: io.TextIOWrapper, path: str | os.PathLike[str]) -> Gen
     simulated = False
     for text in _genbank_texts(handle, path):
         record = _parse_genbank(text, path, complaints)
-        name = record.id or record.name
+        # A file without a version says so with a point.
+        name = record.id if record.id not in ("", ".", None) else record.name
         _check_new(name, seen, path)
         circular = _is_circular(text, record)
         codes = encode(str(record.seq), name=f"{path}: record {name!r}")

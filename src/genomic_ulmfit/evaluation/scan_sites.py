@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from genomic_ulmfit.dna.bed import Bed, BedLine, read_bed
+from genomic_ulmfit.dna.bed import Bed, BedLine, read_bed, site_position, thick_base
 from genomic_ulmfit.dna.intervals import merged
 from genomic_ulmfit.errors import InputError
 
@@ -61,13 +61,16 @@ def _call(line: BedLine, column: int, path: str | os.PathLike[str]) -> Site:
             f"{path}, line {line.number}: the score (column {column + 1}) is "
             f"{line.fields[column]!r}; a number is needed."
         )
-    return Site(line.contig, _position(line), strand, score)
+    place = thick_base(line)
+    return Site(
+        line.contig, (line.start + line.end) // 2 if place is None else place, strand, score
+    )
 
 
 def read_truth(path: str | os.PathLike[str]) -> list[Site]:
-    """Read known sites from BED; each stands as in `read_calls`, with its name and no score."""
+    """Read known sites from BED, placed as by `site_position`, with their names and no score."""
     return [
-        Site(line.contig, _position(line), _strand(line, path), name=line.fields[3])
+        Site(line.contig, site_position(line), _strand(line, path), name=line.fields[3])
         for line in _lines(read_bed(path), path)
     ]
 
@@ -126,14 +129,6 @@ def _strand(line: BedLine, path: str | os.PathLike[str]) -> int:
             "strand by strand: six columns are needed, the sixth + or -."
         )
     return line.strand
-
-
-def _position(line: BedLine) -> int:
-    if len(line.fields) >= 8 and line.fields[6].isdecimal() and line.fields[7].isdecimal():
-        thick = int(line.fields[6])
-        if int(line.fields[7]) - thick == 1:
-            return thick
-    return (line.start + line.end) // 2 if line.end - line.start != 1 else line.start
 
 
 @dataclass(frozen=True)
@@ -196,12 +191,6 @@ def select(
         )
         calls = [call for call in calls if call.contig in named]
     called = {call.contig for call in calls}
-    unseen = [site for site in truth if site.contig not in called]
-    if unseen and calls:
-        notes.append(
-            f"{len(unseen):,} known sites are on contigs without any call "
-            f"({_some({site.contig for site in unseen})}) and count as missed."
-        )
     every, truth = len(truth), _each_once(truth, name)
     if len(truth) < every:
         notes.append(f"{every - len(truth):,} known sites are listed twice or more and count once.")
@@ -217,6 +206,12 @@ def select(
             f"--truth-name: got {name!r}, but none of {len(truth):,} known sites"
             f"{' in the regions' if regions else ''} has this name; names found are "
             f"{_some({site.name for site in truth})}."
+        )
+    unseen = [site for site in counted if site.contig not in called]
+    if unseen and called:
+        notes.append(
+            f"{len(unseen):,} known sites are on contigs without any call "
+            f"({_some({site.contig for site in unseen})}) and count as missed."
         )
     others = [site for site in truth if name is not None and site.name != name]
     if others:

@@ -207,10 +207,12 @@ class Scan {
   }
 
   sayGene(gene) {
-    const { name, tag, product, strand, start, end } = this.genes;
+    const { name, tag, product, strand, start, end, contig } = this.genes;
+    const length = this.contigs[contig[gene]].length;
+    const last = end[gene] > length ? end[gene] - length : end[gene]; // over a circle's origin
     const known = tag[gene] && tag[gene] !== name[gene] ? ` (${tag[gene]})` : "";
     return `Gene ${name[gene]}${known}, ${STRAND_WORDS[strand[gene]]} strand, bases ` +
-      `${count(start[gene] + 1)} to ${count(end[gene])}${product[gene] ? `: ${product[gene]}` : ""}.`;
+      `${count(start[gene] + 1)} to ${count(last)}${product[gene] ? `: ${product[gene]}` : ""}.`;
   }
 }
 
