@@ -1,18 +1,21 @@
 """How well a scan finds transcription start sites (TSS) that training has not seen.
 
     python benchmarks/scan_accuracy.py --encoder e-coli --out scan_accuracy.json
-    python benchmarks/scan_accuracy.py --model tss-model --downstream 140
+    python benchmarks/scan_accuracy.py --model tss-model --downstream 140 --regions tss.test.bed
     python benchmarks/scan_accuracy.py --encoder none --preset tiny --simulated 400
 
 Trains a classifier on windows around the TSS marked train against background windows of both
-strands (`genomic-ulmfit data promoters --framing tss --negatives background --context 256
---downstream 21`), scans the genome, and scores against the TSS marked test, strand by strand, at
-+/- 50 bases; calls at training TSS are left out. Beside it stand four plain scanners, trained on
-the same windows, their calls 50 bases apart like ours: random places, the start of each gene by
-the room before it, a matrix of the -35 and -10 boxes, and logistic regression on one-hot bases.
-Test TSS that lie far from every training TSS, of either strand, are also scored apart: windows of
-the others overlap windows that were learnt from. With --regions, calls and TSS of these intervals
-alone are scored: where test TSS fill whole stretches, those.
+strands (as `genomic-ulmfit data promoters --framing tss --negatives background --context 256
+--downstream 21 --tss-name train`), scans the genome, and scores against the TSS marked test, strand
+by strand, at +/- 50 bases; calls at training TSS are left out. Beside it stand four plain scanners,
+trained on these windows, their calls 50 bases apart like ours: random places, the start of each
+gene by the room before it, a matrix of the -35 and -10 boxes, and logistic regression on one-hot
+bases. Test TSS that lie far from every training TSS, of either strand, are also scored apart:
+windows of the others overlap windows that were learnt from.
+
+With --regions all TSS in these intervals are test and all others train, whatever they are marked,
+only these intervals are scanned and scored, and no window with a base in them is learnt from (as
+`data promoters --protocol stretches`, which writes such a file).
 
 Data: --genome and --tss, genomes/NC_000913.3.gbk.gz and external/NC_000913.3_tss.bed in
 $GENOMIC_ULMFIT_DATA (default ../shared) if not given; or a simulated genome, a fifth of whose TSS
@@ -33,6 +36,8 @@ import pandas as pd
 
 from ending import ended
 from genomic_ulmfit.data.promoters import PROMOTER, tss_table
+from genomic_ulmfit.data.splits import TRAIN
+from genomic_ulmfit.data.stretches import HeldOutStretch, split_by_stretches
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.dna.genome import Contig, Genome
 from genomic_ulmfit.dna.readers import read_genome
@@ -78,8 +83,8 @@ def main() -> None:
     what.add_argument(
         "--model",
         type=Path,
-        help="classifier that `train` has made of the TSS marked train, with the same --upstream "
-        "and --downstream; nothing is trained here then",
+        help="classifier that `train` has made of windows cut in this way, with the same "
+        "--upstream and --downstream; only the plain scanners are trained here then",
     )
     parser.add_argument("--preset", default="small", help="size where the encoder is none")
     data = Path(os.environ.get("GENOMIC_ULMFIT_DATA", "../shared"))
@@ -100,7 +105,7 @@ def main() -> None:
     parser.add_argument("--downstream", type=int, default=21, help="bases from the TSS on")
     parser.add_argument("--context", type=int, default=256, help="bases known on either side")
     parser.add_argument("--head", default="auto", help="auto, probe or position, as in train")
-    parser.add_argument("--regions", type=Path, metavar="BED", help="score in these alone")
+    parser.add_argument("--regions", type=Path, metavar="BED", help="test intervals")
     parser.add_argument("--tolerance", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="JSON to write")
@@ -108,19 +113,18 @@ def main() -> None:
 
     genome, sites = load(arguments)
     (contig,) = genome.contigs
+    intervals = whole_genome(genome)
+    if arguments.regions:
+        intervals = read_regions(arguments.regions, genome)
+        sites = [s._replace(name="test" if is_in(intervals, s) else "train") for s in sites]
     train = [site for site in sites if site.name == "train"]
-    table = training_table(genome, sites, arguments)
+    table = training_table(genome, sites, intervals, arguments)
     labels = table["label"].tolist()
     print(f"training: {sum(labels):,} TSS, {len(labels) - sum(labels):,} other windows", flush=True)
 
-    intervals = (
-        read_regions(arguments.regions, genome) if arguments.regions else whole_genome(genome)
-    )
-    inside = [
-        site for site in sites if any(part.start <= site.position < part.end for part in intervals)
-    ]
-    test = [site for site in inside if site.name == "test"]
-    others = [site for site in inside if site.name == "train"]
+    test = [site for site in sites if site.name == "test"]
+    # Of training TSS in what is scanned, neither right nor wrong.
+    others = [] if arguments.regions else train
 
     # Random regression models before the network: they need seconds.
     found = dict(plain_scanners(contig, intervals, train, table, arguments))
@@ -195,9 +199,10 @@ def load(arguments: argparse.Namespace) -> tuple[Genome, list[Site]]:
 
 
 def training_table(
-    genome: Genome, sites: list[Site], arguments: argparse.Namespace
+    genome: Genome, sites: list[Site], intervals: list[Interval], arguments: argparse.Namespace
 ) -> pd.DataFrame:
     """Cut windows around training TSS, and what a scan meets besides TSS, near no test TSS."""
+    by_stretch = arguments.regions is not None
     with tempfile.TemporaryDirectory() as folder:
         bed = Path(folder) / "sites.bed"
         bed.write_text(
@@ -207,7 +212,7 @@ def training_table(
                 for site in sites
             )
         )
-        return tss_table(
+        table = tss_table(
             genome,
             bed,
             "background",
@@ -215,8 +220,18 @@ def training_table(
             arguments.downstream,
             arguments.seed,
             arguments.context,
-            name="train",
+            name=None if by_stretch else "train",
         )
+    if not by_stretch:
+        return table
+    held_out = [HeldOutStretch(part.contig.name, part.start, part.end) for part in intervals]
+    table = split_by_stretches(table, held_out)
+    return table[table["split"] == TRAIN].reset_index(drop=True)
+
+
+def is_in(intervals: list[Interval], site: Site) -> bool:
+    """Tell whether a site of the genome's one contig lies in one of some intervals."""
+    return any(part.start <= site.position < part.end for part in intervals)
 
 
 def plain_scanners(
