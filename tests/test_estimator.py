@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import subprocess
@@ -285,6 +286,8 @@ def test_a_saved_model_comes_back(kind: type, tmp_path: Path) -> None:
     assert again.curve_ == model.curve_
     training = read_config(tmp_path / "model")["training"]
     assert (training["anchor"], training["n_train"]) == (12, 20)
+    again.save(tmp_path / "copy")
+    assert read_config(tmp_path / "copy")["training"]["anchor"] == 12
     assert training["classes"] == {str(c): 10 for c in model.classes_}
     assert "Trained on 20 sequences" in (tmp_path / "model" / "card.md").read_text()
 
@@ -298,6 +301,49 @@ def test_a_loaded_model_trains_anew_from_what_it_came_from(tmp_path: Path) -> No
         model.fit(sequences, labels).save(tmp_path / str(number))
         again = SequenceClassifier.load(tmp_path / str(number))
         assert (again.encoder, again.seed) == (encoder, seed)
+
+
+def test_an_own_encoder_is_not_taken_for_a_shipped_one(tmp_path: Path) -> None:
+    """Whatever its folder is called."""
+    own = tmp_path / "bacteria"
+    shutil.copytree(pretrained.encoder_folder("e-coli"), own)
+    SequenceClassifier(own).fit(*labelled(20)).save(tmp_path / "model")
+    assert SequenceClassifier.load(tmp_path / "model").encoder == "auto"
+
+
+def test_a_fit_that_is_stopped_leaves_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    sequences, labels = labelled(20)
+    model = SequenceClassifier(**QUICK).fit(sequences, labels)
+    before = model.predict_proba(sequences)
+
+    def stopped(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("genomic_ulmfit.estimator.train_by_labels", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(sequences, ["p", "q", "r", "s"] * 5)
+    np.testing.assert_array_equal(model.predict_proba(sequences), before)
+    assert model.facts_["labels"] == model.classes_.tolist() == ["alt", "cool"]
+
+
+def test_a_column_of_a_table(fitted: SequenceClassifier) -> None:
+    sequences, labels = labelled(20)
+    table = pd.DataFrame({"sequence": sequences, "label": labels})
+    expected = fitted.predict_proba(sequences)
+    np.testing.assert_array_equal(fitted.predict_proba(table["sequence"]), expected)
+    np.testing.assert_array_equal(fitted.predict_proba(table[["sequence"]]), expected)
+    with pytest.raises(InputError, match="got a table of 2 columns; give the one"):
+        fitted.predict(table)
+
+
+def test_the_environment_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("7", None):
+        if value is None:
+            monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)
+        else:
+            monkeypatch.setenv("PL_GLOBAL_SEED", value)
+        SequenceClassifier(**QUICK).fit(*labelled(20))
+        assert os.environ.get("PL_GLOBAL_SEED") == value
 
 
 def test_what_cannot_be_saved_or_loaded(fitted: SequenceClassifier, tmp_path: Path) -> None:

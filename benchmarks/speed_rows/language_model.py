@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
 from genomic_ulmfit.models.config import LANGUAGE_MODEL_DROPOUTS, EncoderConfig, preset
 from genomic_ulmfit.models.language_model import LanguageModel
-from genomic_ulmfit.models.memory import keep_freed_memory
+from genomic_ulmfit.models.memory import freed_memory_kept
 from genomic_ulmfit.models.precision import autocast, best_precision
 from genomic_ulmfit.training.language_model_task import LanguageModelTask, StepsOfRun
 from genomic_ulmfit.training.lightning_setup import fit, make_trainer
@@ -57,11 +57,11 @@ def train(bench: Bench, size: str) -> Measurement:
     precision, recipe, config = best_precision(), RECIPES[size], preset(size)
     steps, clock = steps_of(bench, size), _Clock()
     L.seed_everything(0, verbose=False)
-    keep_freed_memory()
     model = LanguageModel(AWDLSTM(config, LANGUAGE_MODEL_DROPOUTS.scaled(recipe.dropout)))
     trainer = make_trainer(precision, max_epochs=1, callbacks=[clock])
     task = LanguageModelTask(model.train(), recipe, steps.total, {"seed": 0})
-    fit(trainer, task, StepsOfRun(material.streams(bench, size), steps.total))
+    with freed_memory_kept():
+        fit(trainer, task, StepsOfRun(material.streams(bench, size), steps.total))
     return Measurement(
         steps.rates(clock.ends, recipe.streams * recipe.bptt),
         f"{precision}, {recipe.streams} streams x {recipe.bptt} tokens",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from genomic_ulmfit.dna.alphabet import Codes, encode
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.limits import LARGEST_SEED
+from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.pretrained import pretrained_encoders
 from genomic_ulmfit.models.store import (
@@ -127,12 +130,16 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         if len(classes) < 2:
             raise InputError(f"labels: got {len(classes)} class; a classifier needs at least two.")
         # The caller's random numbers go on as if nothing had been drawn here.
-        with isolate_rng():
-            self._train(codes, values)
+        with isolate_rng(), _environment_kept("PL_GLOBAL_SEED"):
+            model, facts = self._train(codes, values)
+        # Together, so that a fit that is stopped leaves the last one as it was.
+        self.model_, self.facts_, self.curve_ = model, facts, facts["curve"]
         self.classes_ = classes
         return self
 
-    def _train(self, codes: list[Codes], values: npt.NDArray[Any]) -> None:
+    def _train(
+        self, codes: list[Codes], values: npt.NDArray[Any]
+    ) -> tuple[Classifier, dict[str, Any]]:
         folder = choose_encoder(self.encoder, self.preset)
         start, architecture = load_start(folder, self.preset)
         for number, sequence in enumerate(codes, start=1):
@@ -143,8 +150,8 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
                 )
         config = classifier_config(codes, values, architecture, self.head)
         recipe = choose_recipe(len(codes), config, start, self.head, self.epochs)
-        self.facts_ = classifier_facts(values, folder, recipe, self.seed)
-        self.model_, self.curve_ = train_by_labels(
+        facts = classifier_facts(values, folder, recipe, self.seed)
+        model, facts["curve"] = train_by_labels(
             codes,
             targets_of(values, config),
             config,
@@ -153,7 +160,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
             seed=self.seed,
             progress=self.progress,
         )
-        self.facts_["curve"] = self.curve_
+        return model, facts
 
     def predict_proba(self, X: Sequence[str]) -> npt.NDArray[np.float64]:
         """Return class probabilities.
@@ -184,7 +191,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
             New, or without a model.
         anchor : int, optional
             Bases of each sequence before the site that it was cut around, for ``scan`` to name
-            windows by.
+            windows by; that of the folder which the model was loaded from, if not given.
 
         Raises
         ------
@@ -198,7 +205,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         if anchor is not None and not 0 <= anchor < (length or 0):
             allowed = "none for sequences of any length" if length is None else f"0 to {length - 1}"
             raise InputError(f"anchor: got {anchor}, allowed is {allowed}.")
-        facts = {**self.facts_, "anchor": anchor}
+        facts = {**self.facts_, "anchor": self.facts_.get("anchor") if anchor is None else anchor}
         save_classifier(self.model_, folder, classifier_card(self.model_, facts), facts)
 
     @classmethod
@@ -223,9 +230,8 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         """
         model, facts = load_classifier(folder), read_config(folder).get("training", {})
         encoder = facts.get("encoder", "auto")
-        if encoder is not None and encoder not in {
-            shipped.name for shipped in pretrained_encoders()
-        }:
+        shipped = {(one.name, one.sha256) for one in pretrained_encoders()}
+        if encoder is not None and (encoder, facts.get("encoder_sha256")) not in shipped:
             encoder = "auto"
         fitted = cls(encoder, seed=facts.get("seed", 0))
         fitted.model_, fitted.facts_ = model, facts
@@ -237,9 +243,28 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         return fitted
 
 
+@contextlib.contextmanager
+def _environment_kept(name: str) -> Iterator[None]:
+    """Leave a variable of the environment as it was found."""
+    before = os.environ.get(name)
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)
+        if before is not None:
+            os.environ[name] = before
+
+
 def _encode(sequences: Sequence[str]) -> list[Codes]:
     if isinstance(sequences, str):
         raise InputError("sequences: got one string; give a list of sequences.")
+    if isinstance(sequences, pd.DataFrame):
+        if sequences.shape[1] != 1:
+            raise InputError(
+                f"sequences: got a table of {sequences.shape[1]} columns; give the one that has "
+                "the sequences, as table['sequence']."
+            )
+        sequences = sequences.iloc[:, 0]
     codes = []
     for number, sequence in enumerate(sequences, start=1):
         if not isinstance(sequence, str):

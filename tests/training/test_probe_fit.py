@@ -26,7 +26,12 @@ from genomic_ulmfit.models.probe import ProbeHead, words_of
 from genomic_ulmfit.models.store import load_classifier, save_classifier
 from genomic_ulmfit.training import probe_fit
 from genomic_ulmfit.training.features import States, frozen_states
-from genomic_ulmfit.training.probe_fit import fit_head, fit_probe, head_probabilities
+from genomic_ulmfit.training.probe_fit import (
+    fit_head,
+    fit_probe,
+    head_logits,
+    head_probabilities,
+)
 from genomic_ulmfit.training.recipes import ProbeRecipe
 
 # As the fixtures have them.
@@ -381,3 +386,39 @@ def test_a_probe_of_windows_with_context(
     expected = head_probabilities(model.probe_head, codes, states)
     found = predict_probabilities(model, longer, precision="fp32")
     np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+@pytest.mark.parametrize("n", [20, 100])
+def test_labels_that_say_nothing_make_nobody_sure(windows: Callable[..., Any], n: int) -> None:
+    """The evidence of places has seen every label: scores that it made would look right."""
+    rng = np.random.default_rng(0)
+    sure = []
+    for seed in range(4):
+        codes, _ = windows(n, seed=seed)
+        head = fit_head(codes, rng.permutation(np.arange(n) % 2), 2, ProbeRecipe(4.0), seed=seed)
+        others, _ = windows(200, seed=50 + seed)
+        sure.append(head_probabilities(head, others).max(axis=1).mean())
+    assert np.mean(sure) < 0.62
+
+
+def test_what_is_likelier_stays_so_however_sure_it_is(
+    windows: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes, targets = windows(24)
+    others, _ = windows(300, seed=1)
+    found = []
+    for sure in (probe_fit._how_sure, lambda *_: np.float32(1)):
+        monkeypatch.setattr(probe_fit, "_how_sure", sure)
+        found.append(head_logits(fit_head(codes, targets, 2, ProbeRecipe(4.0)), others))
+    now, before = (logits[:, 1] - logits[:, 0] for logits in found)
+    assert ((now > 0) == (before > 0)).all()
+    factor = now / before
+    assert factor == pytest.approx(factor[0], rel=1e-3)
+    assert 0.3 < factor[0] <= 1
+
+
+@pytest.mark.parametrize("n", [4, 10, 40])
+def test_sequences_that_nothing_tells_apart(windows: Callable[..., Any], n: int) -> None:
+    codes, _ = windows(1)
+    head = fit_head(codes * n, np.arange(n) % 2, 2, ProbeRecipe(4.0), frames=True)
+    assert head_probabilities(head, codes) == pytest.approx(0.5, abs=1e-3)

@@ -397,7 +397,11 @@ class Classifier(nn.Module):
         # Without output dropout: on channels whose mean is large against what varies, batch
         # norm would learn the variance of the masks. The pooling head has dropout of its own.
         hidden, _, _ = self.encoder.forward_from(first, x, state)
-        return self.logits(self._summarise(hidden, lengths), codes)
+        if self.training:
+            return self.logits(self._summarise(hidden, lengths), codes)
+        # Rounded to bf16, log-odds would differ in the second digit from those of `explain`.
+        with torch.autocast(hidden.device.type, enabled=False):
+            return self.logits(self._summarise(hidden.float(), lengths), codes)
 
     def logits(self, summary: Summary, codes: Tensor) -> Tensor:
         """Score sequences by what heads take from their hidden states, and their bases.

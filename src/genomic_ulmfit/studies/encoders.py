@@ -88,19 +88,21 @@ def trained_encoder(
     source: GenomeSource,
     folder: Path,
     preset: str,
-    seed: int,
     precision: str,
     say: Callable[[str], None],
     progress: bool,
 ) -> PretrainedEncoder:
-    """Return the language model of the study's genome in `folder`, trained if need be."""
+    """Return the language model of the study's genome in `folder`, trained if need be.
+
+    Its seed is 0, whatever those of the study are: further seeds may be added to it.
+    """
     if not (folder / CONFIG).exists():
         say("language model of the genome")
         pretrain_genomes(
             [source.path],
             folder,
             preset=preset,
-            seed=seed,
+            seed=0,
             resume=(folder / CHECKPOINT).exists(),
             precision=precision,
             progress=progress,

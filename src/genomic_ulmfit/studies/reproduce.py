@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 import genomic_ulmfit
@@ -49,6 +50,8 @@ from genomic_ulmfit.studies.encoders import (
 from genomic_ulmfit.studies.genome_source import GenomeSource
 from genomic_ulmfit.studies.kept import kept
 from genomic_ulmfit.studies.settings import settle
+from genomic_ulmfit.training.classifier_card import described
+from genomic_ulmfit.training.recipes import recipe_by_labels
 
 COMPARED = (
     ("ensemble", "e_coli"),
@@ -66,18 +69,6 @@ COMPARED = (
     ("naive", "onehot_lr"),
 )
 COMPARED_METRICS = ("accuracy", "mcc")
-
-HOW_MODELS_ARE_MADE = (
-    "Each seed draws its own split, negatives, weights and batches; a language model is "
-    "trained once and is the same for all.",
-    "Pretrained models are what `train` makes of this many labels: the encoder is left as "
-    "it is, and beside a small network on its hidden states a linear probe of them and a "
-    "network over bases have a say. The recipe without an encoder is the same with a probe "
-    "of the bases alone. The naive model is a network with random weights, "
-    "trained from end to end, and the same network over bases beside it. Models with the "
-    "seed's head are fine-tuned as the seed's were.",
-)
-"""Notes of every report."""
 
 QUICK_MODELS = (*BASELINES, WITHOUT_ENCODER, "naive", "e_coli", "ensemble")
 
@@ -167,8 +158,7 @@ def reproduce(
     )
 
     encoders = {
-        row: encoder
-        or trained_encoder(source, out / "encoder", preset, first_seed, precision, say, progress)
+        row: encoder or trained_encoder(source, out / "encoder", preset, precision, say, progress)
         for row, encoder in chosen.items()
     }
     language_models = [
@@ -224,12 +214,31 @@ def reproduce(
         "notes": [
             *genome.notes,
             *tables.of(protocols[0], seeds[0]).attrs["notes"],
-            *HOW_MODELS_ARE_MADE,
+            *_how_models_are_made(tables.of(protocols[0], seeds[0])),
         ],
     }
     results = json_ready(results)
     write_report(results, _predictions(done, protocols, models, seeds), out)
     return results
+
+
+def _how_models_are_made(table: pd.DataFrame) -> Iterator[str]:
+    """Say what stands behind the rows, for one table with a split."""
+    n_train = int((table["split"] == "train").sum())
+    pretrained, naive = (
+        described(recipe_by_labels(n_train, pretrained=start, one_length=True), pretrained=start)
+        for start in (True, False)
+    )
+    yield (
+        "Each seed draws its own split, negatives, weights and batches; a language model is "
+        "trained once and is the same for all."
+    )
+    yield (
+        f"Pretrained models are what `train` makes of {n_train:,} labels: {pretrained}. The "
+        "encoder is left as it is. The recipe without an encoder is what of this needs none, its "
+        f"probe one of the bases alone. The naive model is {naive}. Models with the seed's head "
+        "are fine-tuned as the seed's were."
+    )
 
 
 def _run_cells(

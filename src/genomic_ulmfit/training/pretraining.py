@@ -18,7 +18,7 @@ from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
 from genomic_ulmfit.models.config import LANGUAGE_MODEL_DROPOUTS, EncoderConfig
 from genomic_ulmfit.models.language_model import LanguageModel
-from genomic_ulmfit.models.memory import keep_freed_memory
+from genomic_ulmfit.models.memory import freed_memory_kept
 from genomic_ulmfit.models.precision import best_precision
 from genomic_ulmfit.training.checkpoints import (
     CHECKPOINT,
@@ -38,6 +38,7 @@ from genomic_ulmfit.training.ranks import environment, processes
 LOGS = "logs"
 
 
+@freed_memory_kept()
 def pretrain(
     corpus: Corpus,
     folder: str | Path,
@@ -112,7 +113,6 @@ def pretrain(
     path = folder / CHECKPOINT
     steps_done = checkpoint_to_resume(path, settings) if resume else 0
     L.seed_everything(seed, verbose=False)
-    keep_freed_memory()
     model = LanguageModel(AWDLSTM(config)) if start_from is None else copy.deepcopy(start_from)
     model.train().encoder.dropouts = LANGUAGE_MODEL_DROPOUTS.scaled(recipe.dropout)
     tokenizer = config.tokenizer

@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import log_softmax
+from sklearn.model_selection import StratifiedKFold
 
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.errors import InputError
@@ -51,8 +53,18 @@ MOST_STATES = 1 << 28
 """Values of hidden states that are fitted together: 1.6 GB in both precisions. Long sequences are
 fitted in more parts, rather than not at all."""
 
+SAME = 1e-6
+"""Spread of a kernel, over its largest value, below which it is rounding alone."""
+
 FEWEST_FOR_FIT = 50
 """Sequences of a part, however long."""
+
+FOLDS, FOLDS_OF_MANY, MANY = 5, 3, 500
+"""Parts that sequences are divided into to find out how sure a fit of them may be: fewer where
+there are more than `MANY`, for each fit then takes longer and knows nearly as much."""
+
+LEAST_SURE = 0.05
+"""Of what left-out scores would have. More than 0, so that what is likelier stays likelier."""
 
 MOST_FOR_CALIBRATION = 500
 """Sequences of each part that the mean is calibrated on."""
@@ -95,8 +107,8 @@ def fit_probe(
     Returns
     -------
     Classifier
-        In evaluation mode. Its probabilities are calibrated on predictions of sequences that were
-        left out.
+        In evaluation mode. Its probabilities are calibrated on predictions of sequences that
+        neither the fit nor the evidence has seen.
 
     Raises
     ------
@@ -186,7 +198,16 @@ def fit_head(
     for part in tracked(parts, "Linear probe", len(parts), progress):
         chosen = [codes[i] for i in part]
         read = np.zeros((len(part), 0, 1), np.float16) if states_of is None else states_of(part)
-        head = _fit_part(chosen, targets[part], n_classes, recipe, read, frames=frames, seed=seed)
+        head = _fit_part(
+            chosen,
+            targets[part],
+            n_classes,
+            recipe,
+            read,
+            frames=frames,
+            seed=seed,
+            alone=len(parts) == 1,
+        )
         few = slice(MOST_FOR_CALIBRATION)
         fitted.append(_Part(head, chosen[few], np.array(read[few]), targets[part][few]))
     return fitted[0].head if len(fitted) == 1 else _mean_head(fitted)
@@ -252,8 +273,12 @@ def _fit_part(
     *,
     frames: bool,
     seed: int,
+    alone: bool,
 ) -> ProbeHead:
-    """Fit a head to sequences that are few enough to be fitted together."""
+    """Fit a head to sequences that are few enough to be fitted together.
+
+    One that is not `alone` is calibrated with the others.
+    """
     words = WORD.tokenize(np.stack(codes)).astype(np.int64)
     wanted = np.eye(n_classes, dtype=np.float32)[targets]
     places: list[Places] = [WordPlaces(words), StatePlaces(states)]
@@ -261,20 +286,15 @@ def _fit_part(
     if frames:
         places.append(FramePlaces(codes))
         shares.append(FRAME_SHARE)
-    sample = np.sort(np.random.default_rng(seed).permutation(len(codes))[:MOST_FOR_EVIDENCE])
-    evidence = [
-        share * evidence_of_places(kind.means(sample), wanted[sample])
-        for kind, share in zip(places, shares, strict=True)
-    ]
-    if not any(of_kind.any() for of_kind in evidence):
-        evidence = [np.ones_like(of_kind) for of_kind in evidence]
-    kernel = np.zeros((len(codes), len(codes)), dtype=np.float32)
-    for kind, of_kind in zip(places, evidence, strict=True):
-        for weight, means in zip(of_kind, kind.means(slice(None)), strict=True):
-            if weight:
-                kernel += weight * (means @ means.T)
-    fit = _ridge(kernel, wanted)
+    task = _Task(places, shares, wanted, seed)
+    everything = np.arange(len(codes))
+    evidence = task.evidence(everything)
+    fit = _ridge(task.kernel(evidence, everything), wanted)
     gain, bias = _calibration(fit.left_out, targets)
+    if alone:
+        # The scores above are of sequences that the ridge has not seen, but the evidence has.
+        sure = _how_sure(task, targets, gain, bias)
+        gain, bias = gain * sure, bias * sure
 
     head = ProbeHead(states.shape[2], states.shape[1], len(codes[0]), n_classes, frames)
     parameters = [head.words, head.states]
@@ -288,6 +308,75 @@ def _fit_part(
             constant = constant - kind.centre @ weights.sum(axis=0)
         head.bias.copy_(torch.from_numpy(constant))
     return head.eval()
+
+
+class _Task(NamedTuple):
+    """What a head is fitted to.
+
+    Parameters
+    ----------
+    places : list of Places
+    shares : list of float
+        Factor on the weights of each kind.
+    wanted : numpy.ndarray of float32, shape (n, n_classes)
+        1 for a sequence's class, else 0.
+    seed : int
+        Of the sample that evidence is measured on.
+    """
+
+    places: list[Places]
+    shares: list[float]
+    wanted: Floats
+    seed: int
+
+    def evidence(self, rows: npt.NDArray[np.intp]) -> list[Floats]:
+        """Weigh places by what they tell of the labels of some sequences."""
+        drawn = np.random.default_rng(self.seed).permutation(rows)
+        sample = np.sort(drawn[:MOST_FOR_EVIDENCE])
+        found = [
+            share * evidence_of_places(kind.means(sample), self.wanted[sample])
+            for kind, share in zip(self.places, self.shares, strict=True)
+        ]
+        if any(of_kind.any() for of_kind in found):
+            return found
+        return [np.ones_like(of_kind) for of_kind in found]
+
+    def kernel(self, evidence: list[Floats], columns: npt.NDArray[np.intp]) -> Floats:
+        """Return the kernel of all sequences with some, shape (n, len(columns))."""
+        kernel = np.zeros((len(self.wanted), len(columns)), dtype=np.float32)
+        for kind, of_kind in zip(self.places, evidence, strict=True):
+            for weight, means in zip(of_kind, kind.means(slice(None)), strict=True):
+                if weight:
+                    kernel += weight * (means @ means[columns].T)
+        return kernel
+
+
+def _how_sure(
+    task: _Task, targets: npt.NDArray[np.intp], gain: np.float32, bias: Floats
+) -> np.float32:
+    """Return the factor on logits that left-out sequences ask for, 1 at most.
+
+    Each part of the sequences is scored by a fit of the others, their evidence included; the
+    factor is the one under which these scores make the labels likeliest (temperature scaling, Guo
+    et al. 2017, arXiv:1706.04599). What is likeliest of a sequence does not change.
+    """
+    smallest = int(np.unique(targets, return_counts=True)[1].min())
+    n_folds = min(FOLDS if len(targets) <= MANY else FOLDS_OF_MANY, smallest)
+    if n_folds < 2:
+        return np.float32(1)  # A class of a single sequence cannot be left out.
+    logits = np.zeros(task.wanted.shape)
+    folds = StratifiedKFold(n_folds, shuffle=True, random_state=task.seed)
+    for rest, fold in folds.split(targets, targets):
+        kernel = task.kernel(task.evidence(rest), rest)
+        fit = _ridge(kernel[rest], task.wanted[rest])
+        logits[fold] = gain * (kernel[fold] @ fit.coefficients + fit.offset) + bias
+    wanted = _smoothed(targets, task.wanted.shape[1])
+    found = minimize_scalar(
+        lambda factor: -(wanted * log_softmax(factor * logits, axis=1)).sum(),
+        bounds=(LEAST_SURE, 1),
+        method="bounded",
+    )
+    return np.float32(found.x)
 
 
 def head_probabilities(
@@ -361,6 +450,10 @@ def _ridge(kernel: Floats, wanted: Floats) -> _Ridge:
     means = kernel.mean(axis=0)
     centred = kernel - means - means[:, None] + means.mean()
     size = float(centred.trace()) / n
+    if size <= SAME * float(np.abs(kernel).max()):
+        # Nothing tells the sequences apart.
+        others = (wanted.sum(axis=0) - wanted) / (n - 1)
+        return _Ridge(np.zeros_like(wanted), wanted.mean(axis=0), others.astype(np.float64))
     target = (wanted - wanted.mean(axis=0)).astype(np.float64)
     values, vectors = np.linalg.eigh(centred.astype(np.float64) / size)
     along = vectors.T @ target
@@ -386,15 +479,10 @@ def _calibration(
 ) -> tuple[np.float32, Floats]:
     """Return the gain and the bias that turn scores into logits.
 
-    They maximise the likelihood of smoothed targets (Platt 1999), so that a handful of
-    sequences that are all on the right side do not give certainty.
+    They maximise the likelihood of smoothed targets (Platt 1999).
     """
     n, n_classes = scores.shape
-    sizes = np.bincount(targets, minlength=n_classes)
-    hit = (sizes + 1) / (sizes + n_classes)
-    smoothed = np.repeat(((1 - hit) / (n_classes - 1))[:, None], n_classes, axis=1)
-    np.fill_diagonal(smoothed, hit)
-    wanted = smoothed[targets]
+    wanted = _smoothed(targets, n_classes)
 
     def loss(parameters: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         gain, bias = parameters[0], parameters[1:]
@@ -410,3 +498,17 @@ def _calibration(
     bounds = [(0.0, None), *[(None, None)] * n_classes]
     found: Any = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
     return np.float32(found.x[0]), found.x[1:].astype(np.float32)
+
+
+def _smoothed(targets: npt.NDArray[np.intp], n_classes: int) -> npt.NDArray[np.float64]:
+    """Return probabilities to aim at (Platt 1999), shape (len(targets), n_classes).
+
+    They are a little less than 1, so that a handful of sequences that are all on the right side do
+    not give certainty.
+    """
+    sizes = np.bincount(targets, minlength=n_classes)
+    hit = (sizes + 1) / (sizes + n_classes)
+    smoothed = np.repeat(((1 - hit) / (n_classes - 1))[:, None], n_classes, axis=1)
+    np.fill_diagonal(smoothed, hit)
+    found: npt.NDArray[np.float64] = smoothed[targets]
+    return found

@@ -95,7 +95,7 @@ def calibrate(
     """
     settings = replace(settings, mode="dense")
     n_bases = 5 * sum(len(contig) for contig in contigs)
-    n_bases = max(SHORTEST_BACKGROUND, min(BACKGROUND, n_bases))
+    n_bases = max(SHORTEST_BACKGROUND, min(BACKGROUND, n_bases), 2 * settings.window)
     background = Contig("background", background_codes(contigs, n_bases, seed))
     kept = round(10 * CHANCE_CALLS * n_bases / 1e6) + 1
     best: list[float] = []

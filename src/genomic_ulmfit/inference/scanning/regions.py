@@ -108,17 +108,19 @@ def densest_region(
     for call in calls:
         anchors.setdefault(call.contig.name, []).append(call.anchor)
     best, most = (intervals[0], intervals[0].start), 0
+    margin = SHOWN // 40
     for interval in intervals:
         of_contig = anchors.get(interval.contig.name, [])
         last = bisect.bisect_left(of_contig, interval.end)
         for first in range(bisect.bisect_left(of_contig, interval.start), last):
-            count = bisect.bisect_left(of_contig, of_contig[first] + SHOWN, hi=last) - first
+            beyond = of_contig[first] + SHOWN - margin
+            count = bisect.bisect_left(of_contig, beyond, hi=last) - first
             if count > most:
                 best, most = (interval, of_contig[first]), count
     interval, first = best
     length = min(SHOWN, interval.end - interval.start)
     # The first call a little away from the edge.
-    start = max(interval.start, min(first - length // 40, interval.end - length))
+    start = max(interval.start, min(first - margin, interval.end - length))
     shown = Interval(interval.contig, start, start + length)
     strands = {strand: spool.within(*shown) for strand, spool in tracks.items()}
     inside_shown = tuple(
