@@ -68,7 +68,7 @@ def explain(
 
     With --variants each allele is scored: in the sequence that it is on or,
     with --genome, in every window of both strands that holds it, of which
-    the one that scores highest is reported.
+    the one that scores highest and the one that changes most are reported.
 
     Examples:
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, decode, encode, revers
 from genomic_ulmfit.dna.genome import Contig
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.inference.explaining.variants import (
+    EFFECT_COLUMNS,
     Effect,
     Variant,
     _windows,
@@ -20,6 +22,7 @@ from genomic_ulmfit.inference.explaining.variants import (
     read_variants,
     variant_effects,
 )
+from genomic_ulmfit.inference.scanning.scan import Interval, make_settings, scan
 from genomic_ulmfit.inference.targets import sequence_log_odds
 from genomic_ulmfit.models.classifier import Classifier
 
@@ -151,12 +154,18 @@ def test_the_window_of_the_site_is_found_on_either_strand(
     ref = decode(contig.codes[place : place + 1])
     alt = "C" if ref != "C" else "G"
     (found,) = effects(motif_model, contig, at(contig, place, ref, alt))
-    assert (found.strand, found.site) == (strand, 200)
-    assert (found.log_odds_ref, found.log_odds_alt) == pytest.approx((2, -2), abs=1e-4)
+    assert (found.highest.strand, found.highest.site) == (strand, 200)
+    assert (found.highest.log_odds_ref, found.highest.log_odds_alt) == pytest.approx(
+        (2, -2), abs=1e-4
+    )
     row = effect_row(found)
-    assert row[:7] == ["c", str(place + 1), ".", ref, alt, "+" if strand > 0 else "-", "201"]
-    assert float(row[7]) == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-5)
-    assert float(row[10]) == pytest.approx(-4, abs=1e-3)
+    sign = "+" if strand > 0 else "-"
+    assert row[:8] == ["c", str(place + 1), ".", ref, alt, sign, "201", "4" if strand > 0 else "6"]
+    assert float(row[8]) == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-5)
+    assert float(row[11]) == pytest.approx(-4, abs=1e-3)
+    # Other windows may lose or gain as much, but none more.
+    assert abs(float(row[16])) == pytest.approx(4, abs=1e-3)
+    assert len(row) == len(EFFECT_COLUMNS) == 17
 
 
 @pytest.mark.parametrize("strand", [1, -1])
@@ -190,8 +199,10 @@ def test_against_every_window_cut_from_the_changed_genome(
             if len(other) < WINDOW or decode(one) == decode(other):
                 continue
             best = max(best, log_odds(one), log_odds(other))
-    assert max(found.log_odds_ref, found.log_odds_alt) == pytest.approx(best, abs=1e-3)
-    assert found.strand == strand or best < 2
+    assert max(found.highest.log_odds_ref, found.highest.log_odds_alt) == pytest.approx(
+        best, abs=1e-3
+    )
+    assert found.highest.strand == strand or best < 2
 
 
 def test_over_the_origin_of_a_circle(motif_model: Classifier) -> None:
@@ -199,8 +210,8 @@ def test_over_the_origin_of_a_circle(motif_model: Classifier) -> None:
     turned = Contig("c", np.roll(linear.codes, -205), circular=True)
     ref = decode(turned.codes[1:2])
     (found,) = effects(motif_model, turned, at(turned, 1, ref, "C" if ref != "C" else "G"))
-    assert (found.strand, found.site) == (1, 395)
-    assert found.log_odds_ref - found.log_odds_alt == pytest.approx(4, abs=1e-3)
+    assert (found.highest.strand, found.highest.site) == (1, 395)
+    assert found.highest.log_odds_ref - found.highest.log_odds_alt == pytest.approx(4, abs=1e-3)
 
 
 @pytest.mark.parametrize("context", [0, 30])
@@ -232,13 +243,12 @@ def test_small_circles_have_all_their_windows(
             wanted.add((cut(old, site, context), cut(new, moved, context)))
     found = {
         (decode(pair.ref), decode(pair.alt))
-        for pair in _windows(variant, circle, WINDOW, ANCHOR, context)
+        for pair in _windows(variant, circle, WINDOW, ANCHOR, context)[0]
         if pair.strand > 0 and not np.array_equal(pair.ref, pair.alt)
     }
     assert wanted <= found
-    assert {len(pair.ref) for pair in _windows(variant, circle, WINDOW, ANCHOR, context)} == {
-        WINDOW + 2 * context
-    }
+    pairs, _ = _windows(variant, circle, WINDOW, ANCHOR, context)
+    assert {len(pair.ref) for pair in pairs} == {WINDOW + 2 * context}
 
 
 @pytest.mark.parametrize(
@@ -260,9 +270,9 @@ def test_in_a_sequence_the_site_stays_where_it_is(
     sequence = "A" * ANCHOR + MOTIF + "A" * (WINDOW - ANCHOR - len(MOTIF))
     contig = Contig("s", encode(sequence))
     (found,) = effects(motif_model, contig, at(contig, place, ref, alt), window=None)
-    assert found.log_odds_ref == pytest.approx(2, abs=1e-4)
-    assert found.log_odds_alt == pytest.approx(expected, abs=1e-4)
-    assert found.filled == filled
+    assert found.highest.log_odds_ref == pytest.approx(2, abs=1e-4)
+    assert found.highest.log_odds_alt == pytest.approx(expected, abs=1e-4)
+    assert found.highest.filled == filled
 
 
 @pytest.mark.parametrize(("ref", "alt"), [("G", "C"), ("GAC", "G"), ("G", "GTTT")])
@@ -287,9 +297,11 @@ def test_what_stands_around_a_sequence_is_read(
     else:
         changed = changed[: len(whole)] + "N" * missing
     assert found is not None
-    assert (found.site, found.filled) == (ANCHOR, max(0, missing))
+    assert (found.highest.site, found.highest.filled) == (ANCHOR, max(0, missing))
     wanted = sequence_log_odds(motif_model, [encode(whole), encode(changed)], 1, "fp32")
-    assert [found.log_odds_ref, found.log_odds_alt] == pytest.approx(wanted.tolist(), abs=1e-5)
+    assert [found.highest.log_odds_ref, found.highest.log_odds_alt] == pytest.approx(
+        wanted.tolist(), abs=1e-5
+    )
 
 
 def test_what_no_window_holds_is_none(motif_model: Classifier) -> None:
@@ -372,4 +384,49 @@ def test_a_window_that_an_allele_does_not_change_is_not_told_of(motif_model: Cla
         of = Contig("c", encode("GATTACAG" * 5 + "T" * 60 + "CATG" * 10))
         (effect,) = effects(model, of, at(of, place + 25, "T", "TT"))
         assert effect is not None
-        assert effect.log_odds_ref != effect.log_odds_alt
+        assert effect.highest.log_odds_ref != effect.highest.log_odds_alt
+
+
+@pytest.mark.parametrize("circular", [False, True])
+@pytest.mark.parametrize("both_strands", [False, True])
+def test_a_model_with_context_scores_as_a_scan_of_either_genome_does(
+    motif_model: Classifier, circular: bool, both_strands: bool
+) -> None:
+    config = replace(motif_model.config, context=30, both_strands=both_strands)
+    generator = torch.manual_seed(0)
+    model = Classifier(config).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, 0, 0.3, generator=generator)
+    contig = Contig("c", np.random.default_rng(3).integers(0, 4, 400).astype(np.uint8), circular)
+    settings = make_settings(model, anchor=ANCHOR, step=1, target="promoter", precision="fp32")
+
+    def scores(codes: Codes) -> dict[int, dict[int, float]]:
+        whole = Contig("c", codes, circular)
+        (piece,) = scan(model, [Interval(whole, 0, len(whole))], settings)
+        return {
+            strand: dict(zip(of.anchors.tolist(), of.log_odds.tolist(), strict=True))
+            for strand, of in piece.strands.items()
+        }
+
+    for ref, alt in ((1, "G"), (1, "GATT"), (4, "")):
+        first = decode(contig.codes[200 : 200 + ref])
+        allele = first[0] + alt if len(alt) != 1 else ("G" if first != "G" else "C")
+        variant = at(contig, 200, first, allele)
+        (found,) = effects(model, contig, variant)
+        start, removed, added = variant.trimmed()
+        changed = [contig.codes[:start], encode(added), contig.codes[start + len(removed) :]]
+        before, after = scores(contig.codes), scores(np.concatenate(changed))
+        for change in (found.highest, found.largest):
+            moved = change.site
+            if moved >= start + len(removed):
+                moved += len(added) - len(removed)
+            wanted = before[change.strand][change.site], after[change.strand][moved]
+            # A scan reads more of what stands before.
+            assert (change.log_odds_ref, change.log_odds_alt) == pytest.approx(wanted, rel=1e-3, abs=0.02)
+        differences = [
+            after[strand].get(site + (len(added) - len(removed) if site >= start else 0), 0) - score
+            for strand in (1, -1)
+            for site, score in before[strand].items()
+            if abs(site - 200) < 30 and not start <= site < start + len(removed)
+        ]
+        assert abs(found.largest.difference) >= max(map(abs, differences)) - 0.05

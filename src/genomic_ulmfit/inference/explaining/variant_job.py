@@ -88,7 +88,7 @@ def score_variants(
             f"{len(unfit):,} alleles of {Path(path).name} were left out (the first: "
             f"{unfit[0].rpartition(', ')[2]}): {reason}."
         )
-    filled = sum(effect.filled > 0 for effect in effects)
+    filled = sum(effect.highest.filled > 0 for effect in effects)
     if filled:
         notes.append(
             f"{filled:,} variants shorten a sequence of fixed length; unknown bases fill it up, "

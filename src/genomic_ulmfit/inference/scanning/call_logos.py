@@ -9,9 +9,9 @@ from genomic_ulmfit.dna.genome import Contig, site_offset
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.inference.explaining.attribution import integrated_gradients
 from genomic_ulmfit.inference.explaining.edits import Report
-from genomic_ulmfit.inference.scanning.exact import CONTEXT_STEP, context_of
-from genomic_ulmfit.inference.scanning.runs import cut_runs
 from genomic_ulmfit.inference.targets import Floats
+from genomic_ulmfit.inference.windows.exact import CONTEXT_STEP, context_of
+from genomic_ulmfit.inference.windows.runs import cut_runs
 from genomic_ulmfit.models.classifier import Classifier
 
 

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from genomic_ulmfit.data.readings import shifted
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
-from genomic_ulmfit.inference.scanning.runs import Run
+from genomic_ulmfit.inference.windows.runs import Run
 from genomic_ulmfit.models.bases import one_hot
 from genomic_ulmfit.models.classifier import Classifier, PoolingHead, PositionHead, mean_opinion
 from genomic_ulmfit.models.precision import autocast

@@ -16,10 +16,10 @@ from genomic_ulmfit.data.readings import Readings, shifted
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, reverse_complement
 from genomic_ulmfit.dna.genome import Contig
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
-from genomic_ulmfit.inference.scanning import dense, exact
-from genomic_ulmfit.inference.scanning.dense import dense_logits, sliding_max
-from genomic_ulmfit.inference.scanning.exact import exact_logits
-from genomic_ulmfit.inference.scanning.runs import Run, cut_runs
+from genomic_ulmfit.inference.windows import dense, exact
+from genomic_ulmfit.inference.windows.dense import dense_logits, sliding_max
+from genomic_ulmfit.inference.windows.exact import exact_logits
+from genomic_ulmfit.inference.windows.runs import Run, cut_runs
 from genomic_ulmfit.models.classifier import FIXED_LENGTH, HEADS, Classifier, ClassifierConfig
 from genomic_ulmfit.models.config import EncoderConfig
 from genomic_ulmfit.models.motifs import MotifNetwork

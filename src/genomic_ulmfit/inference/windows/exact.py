@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from genomic_ulmfit.data.batches import TokenizedSequences
-from genomic_ulmfit.inference.scanning.dense import ByStrand
-from genomic_ulmfit.inference.scanning.runs import Run
+from genomic_ulmfit.inference.windows.dense import ByStrand
+from genomic_ulmfit.inference.windows.runs import Run
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.precision import autocast
 
