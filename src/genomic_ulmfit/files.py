@@ -202,8 +202,8 @@ def readable(name: str | os.PathLike[str], wanted: str) -> Iterator[None]:
         ) from error
     except UnicodeDecodeError:
         raise InputError(
-            f"{name}: not a text file in UTF-8 (a workbook of Excel or text in UTF-16 must be "
-            f"saved as such first). Give one {wanted}."
+            f"{name}: not a text file in UTF-8. In Excel, save it as 'CSV UTF-8'; elsewhere, "
+            f"convert it from its encoding. Give one {wanted}."
         ) from None
 
 
@@ -214,7 +214,9 @@ def advice(path: str | os.PathLike[str]) -> str:
         beside = [one.name for one in missing.parent.iterdir()]
     except OSError:
         beside = []
-    alike = get_close_matches(missing.name, beside, n=1, cutoff=0.75)
+    # Files that a name without its suffix stands for, as that of a scan does.
+    alike = sorted(name for name in beside if name.startswith(f"{missing.name}."))
+    alike = alike or get_close_matches(missing.name, beside, n=1, cutoff=0.75)
     return f"Did you mean {missing.with_name(alike[0])}?" if alike else "Check the path."
 
 

@@ -91,6 +91,7 @@ def explain(
     from genomic_ulmfit.progress import Progress
     from genomic_ulmfit.reports.explain_figures import draw_average, draw_sequence
     from genomic_ulmfit.reports.explain_page import render_explanation
+    from genomic_ulmfit.reports.numbers import interval, number
 
     with Progress("done") as progress:
         result = explain_all(
@@ -126,12 +127,21 @@ def explain(
         stretches = explanation.stretches()
         if stretches:
             origin = "first base" if explanation.anchor is None else "site"
-            console.print(f"What matters most, on average, places counted from the {origin}:")
+            console.print(
+                "What matters most, on average (95 % interval over sequences), places counted "
+                f"from the {origin}:"
+            )
         for stretch in stretches:
             console.print(
                 f"{from_site(stretch.start, explanation.anchor):>6} to "
                 f"{from_site(stretch.end - 1, explanation.anchor):<6} {stretch.bases}  "
-                f"{stretch.contribution:+.3f} log-odds"
+                f"{number(stretch.contribution, sign=True)} log-odds "
+                f"{interval(*stretch.interval, sign=True)}".rstrip()
+            )
+        if stretches and all(stretch.interval[0] <= 0 for stretch in stretches):
+            note(
+                "none of these can be told from 0, which every interval holds. Give more sequences "
+                "of the class."
             )
     if variants is not None:
         console.print(f"{len(result.effects):,} variants scored.")

@@ -307,8 +307,11 @@ def _checked_site(
             f"{', '.join(list(contigs)[:5])}. Give the BED file of this genome."
         )
     if line.strand is None:
-        found = line.fields[5] if len(line.fields) > 5 else "."
-        raise InputError(f"{place}: a TSS needs its strand, + or -, in column 6; found {found!r}.")
+        found = f"is {line.fields[5]!r}" if len(line.fields) > 5 else "is missing"
+        raise InputError(
+            f"{place}: a TSS needs its strand, + or -, in column 6, which {found}. Name and score "
+            "before it, columns 4 and 5, may be any, such as tss and 0."
+        )
     contig = contigs[line.contig]
     if line.end == line.start or line.end > len(contig):
         raise InputError(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,6 +32,14 @@ _FORMATS = (
 )
 SIMULATED = "simulated"
 """Column of tables cut from a made-up genome, 1 in every row; others have none."""
+
+_NEEDED = {
+    "sequence": ("sequence", "sequences", "seq", "seqs", "dna"),
+    "label": ("label", "labels", "class", "classes", "target"),
+}
+"""Columns, and what else people call them."""
+
+_BASES = re.compile("[ACGTUN]{8,}", re.IGNORECASE)
 
 _INTEGER = r"-?(?:0|[1-9][0-9]{0,17})"
 
@@ -181,14 +190,13 @@ def _parse_csv(path: Path, text: str) -> pd.DataFrame:
     cells = cells.apply(lambda column: column.str.strip())
     columns = cells.iloc[0].tolist()
     shown = ", ".join(name if len(name) <= 40 else f"{name[:37]}..." for name in columns[:20])
-    for name in ("sequence", "label"):
-        if name not in columns:
-            alike = next((one for one in columns if one.lower() == name), None)
-            advice = f" Rename {alike} to {name}." if alike else ""
-            raise InputError(
-                f"{path}: no column named {name!r}; columns found: {shown}.{advice} {_FORMATS}"
-            )
-    for name in ("split", "anchor", "before", "after"):
+    missing = [name for name in _NEEDED if name not in columns]
+    if missing:
+        raise InputError(
+            f"{path}: no column named {' and none named '.join(map(repr, missing))}; columns found: "
+            f"{shown}.{_advice(missing, columns)} {_FORMATS}"
+        )
+    for name in ("id", "split", "anchor", "before", "after"):
         alike = next((one for one in columns if one.lower() == name), name)
         if name not in columns and alike != name:
             raise InputError(
@@ -198,6 +206,20 @@ def _parse_csv(path: Path, text: str) -> pd.DataFrame:
     if len(set(columns)) < len(columns):
         raise InputError(f"{path}: a column name is used twice; columns found: {shown}.")
     return cells.iloc[1:].set_axis(columns, axis="columns").reset_index(drop=True)
+
+
+def _advice(missing: list[str], columns: list[str]) -> str:
+    """Say what to do about columns that are needed and not there."""
+    if any(_BASES.fullmatch(name) for name in columns):
+        return (
+            " The first line looks like one of the rows; write the names of the columns above it."
+        )
+    found = {
+        name: next((one for one in columns if one.lower() in _NEEDED[name]), None)
+        for name in missing
+    }
+    renamed = " and ".join(f"{alike} to {name}" for name, alike in found.items() if alike)
+    return f" Rename {renamed}." if renamed else ""
 
 
 def _parse_fasta(path: Path, text: str) -> pd.DataFrame:

@@ -86,6 +86,11 @@ def read_bed(path: str | os.PathLike[str]) -> Bed:
             continue
         fields = _fields(line)
         if not _is_interval(fields):
+            if len(fields) >= 8 and fields[3].isdecimal() and fields[4].isdecimal():
+                raise InputError(
+                    f"{path}, line {number}: this looks like GFF; a BED file is needed. (A scan "
+                    "writes both, under one name.)"
+                )
             raise InputError(
                 f"{path}, line {number}: not a BED interval: {line[:60]!r}. A line needs a contig "
                 "name, a start and an end, with 0 <= start <= end, separated by tabs."

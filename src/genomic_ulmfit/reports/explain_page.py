@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from genomic_ulmfit.inference.explaining.explanation import ExplainResult, Explanation
-from genomic_ulmfit.inference.explaining.profiles import NORMAL, from_site
+from genomic_ulmfit.inference.explaining.profiles import from_site
 from genomic_ulmfit.inference.explaining.variants import EFFECT_COLUMNS, effect_row
 from genomic_ulmfit.reports.numbers import interval
 from genomic_ulmfit.reports.page import data_uri, environment
@@ -50,11 +50,7 @@ def _stretch_rows(explanation: Explanation) -> list[tuple[str, ...]]:
             f"{from_site(stretch.end - 1, explanation.anchor)}",
             stretch.bases,
             f"{stretch.contribution:.3f}",
-            interval(
-                stretch.contribution - NORMAL * stretch.error,
-                stretch.contribution + NORMAL * stretch.error,
-                sign=True,
-            ),
+            interval(*stretch.interval, sign=True),
         )
         for stretch in explanation.stretches()
     ]

@@ -21,7 +21,10 @@ def test_average_by_hand() -> None:
     found = average(values, windows)
     assert found.n == 3
     assert found.mean == pytest.approx([1, 2, 6])
-    assert found.error == pytest.approx([2 / np.sqrt(3), 2 / np.sqrt(3), 1])
+    # Student's t with 2 degrees of freedom.
+    assert found.margin == pytest.approx(
+        [4.3027 * s for s in (2 / 3**0.5, 2 / 3**0.5, 1)], rel=1e-4
+    )
     assert found.shares[0] == pytest.approx([2 / 3, 0, 0, 1 / 3])
     assert found.shares[2] == pytest.approx([0, 0, 0, 1])
     assert found.letters[0] == pytest.approx([4 / 3, 0, 0, -1 / 3])
@@ -42,7 +45,9 @@ def test_stretches_are_the_strongest_and_do_not_overlap() -> None:
     first, second, *rest = stretches_of_average(values, average(values, windows))
     assert (first.start, first.end, first.bases) == (20, 26, "ACGTAC")
     assert first.contribution == pytest.approx(15)
-    assert first.error == pytest.approx(np.std([12, 18, 12, 18], ddof=1) / 2)
+    margin = 3.1824 * np.std([12, 18, 12, 18], ddof=1) / 2
+    assert first.margin == pytest.approx(margin, rel=1e-4)
+    assert first.interval == pytest.approx((15 - margin, 15 + margin), rel=1e-4)
     assert (second.start, second.end) == (5, 11)
     assert all(one.end <= 5 or one.start >= 11 for one in rest)
     assert all(one.contribution > 0 for one in rest)
@@ -74,7 +79,7 @@ def test_only_bases_that_stand_there_are_named() -> None:
     assert found.consensus == "ACGTN"
     assert found.mean[:4] == pytest.approx(-1)
     assert np.isnan(found.mean[4])
-    assert np.isnan(found.error).all()
+    assert np.isnan(found.margin).all()
 
 
 def test_errors_are_of_the_sequences_that_are_known() -> None:
@@ -84,8 +89,8 @@ def test_errors_are_of_the_sequences_that_are_known() -> None:
     values[8:, :6] = [[1], [2]]
     found = average(values, windows)
     assert found.mean[:6] == pytest.approx(1.5)
-    assert found.error[:6] == pytest.approx(0.5)
+    assert found.margin[:6] == pytest.approx(12.706 * 0.5, rel=1e-4)
     (stretch,) = stretches_of_average(values, found)
     assert (stretch.start, stretch.end, stretch.bases) == (0, 6, "CCCCCC")
     assert stretch.contribution == pytest.approx(9)
-    assert stretch.error == pytest.approx(np.std([6, 12], ddof=1) / np.sqrt(2))
+    assert stretch.margin == pytest.approx(12.706 * np.std([6, 12], ddof=1) / 2**0.5, rel=1e-4)

@@ -422,7 +422,8 @@ def test_a_model_with_context_scores_as_a_scan_of_either_genome_does(
                 moved += len(added) - len(removed)
             wanted = before[change.strand][change.site], after[change.strand][moved]
             # A scan reads more of what stands before.
-            assert (change.log_odds_ref, change.log_odds_alt) == pytest.approx(wanted, rel=1e-3, abs=0.02)
+            scored = change.log_odds_ref, change.log_odds_alt
+            assert scored == pytest.approx(wanted, rel=1e-3, abs=0.02)
         differences = [
             after[strand].get(site + (len(added) - len(removed) if site >= start else 0), 0) - score
             for strand in (1, -1)

@@ -14,7 +14,6 @@ from genomic_ulmfit.dna.alphabet import BASES, decode
 from genomic_ulmfit.files import atomic_path
 from genomic_ulmfit.inference.explaining.explanation import Explanation
 from genomic_ulmfit.inference.explaining.profiles import (
-    NORMAL,
     Average,
     Stretch,
     average,
@@ -107,15 +106,15 @@ def _write_positions(path: Path, explanation: Explanation, found: Average) -> No
     ]
     with _table(path, columns) as write:
         for place, base in enumerate(found.consensus):
-            mean, error = found.mean[place], found.error[place]
+            mean, margin = found.mean[place], found.margin[place]
             row = [
                 str(place),
                 str(from_site(place, explanation.anchor)),
                 base,
                 _figure(found.shares[place, BASES.index(base)] if base in BASES else np.nan),
                 _figure(mean),
-                _figure(mean - NORMAL * error),
-                _figure(mean + NORMAL * error),
+                _figure(mean - margin),
+                _figure(mean + margin),
                 *(_figure(values[place]) for values in means),
             ]
             if explanation.mutagenesis is not None:
@@ -151,8 +150,7 @@ def _write_stretches(path: Path, explanation: Explanation) -> None:
                         from_site(stretch.end - 1, explanation.anchor),
                         stretch.bases,
                         _figure(stretch.contribution),
-                        _figure(stretch.contribution - NORMAL * stretch.error),
-                        _figure(stretch.contribution + NORMAL * stretch.error),
+                        *map(_figure, stretch.interval),
                     ]
                 )
 

@@ -115,7 +115,8 @@ def explain(
         raise InputError("--genome: says what variants are on; give them with --variants.")
     if sequences is None and (genome is None or chosen):
         raise InputError(
-            "SEQS: sequences are missing. Only --variants with --genome does without them."
+            "SEQS: sequences are missing. Give them, or, if it is about --variants on a genome, "
+            "--genome."
         )
     model = load_classifier(model_folder)
     config = read_config(model_folder)
@@ -309,7 +310,7 @@ def _in_numbers(explanation: Explanation) -> dict[str, Any]:
                 "last": from_site(stretch.end - 1, explanation.anchor),
                 "bases": stretch.bases,
                 "contribution": stretch.contribution,
-                "standard_error": None if np.isnan(stretch.error) else stretch.error,
+                "interval": None if np.isnan(stretch.margin) else stretch.interval,
             }
             for stretch in explanation.stretches()
         ],

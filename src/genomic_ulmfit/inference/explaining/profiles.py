@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, BASES, Codes, decode, one_hot
 from genomic_ulmfit.inference.targets import Floats
@@ -18,8 +19,8 @@ WIDTH = 6
 MOST = 8
 """Stretches that are listed of the average; of a single sequence, half as many."""
 
-NORMAL = 1.96
-"""Standard errors on either side of a mean that hold 95 %."""
+CONFIDENCE = 0.95
+"""Of intervals over sequences."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +33,10 @@ class Average:
         Sequences.
     shares : numpy.ndarray of float64, shape (length, 4)
         How often each base stands at each place, of the sequences that have a known base there.
-    mean, error : numpy.ndarray of float64, shape (length,)
-        Contribution of the base that stands there, and its standard error over sequences. NaN
-        where no base is known, and an error where that of one sequence alone is.
+    mean, margin : numpy.ndarray of float64, shape (length,)
+        Contribution of the base that stands there, and how far its 95 % interval over sequences
+        (Student's t) reaches on either side. NaN where no base is known, and a margin where that
+        of one sequence alone is.
     letters : numpy.ndarray of float64, shape (length, 4)
         The part of `mean` that comes from sequences with that base: the rows add up to it. Drawn
         as a logo.
@@ -43,7 +45,7 @@ class Average:
     n: int
     shares: npt.NDArray[np.float64]
     mean: npt.NDArray[np.float64]
-    error: npt.NDArray[np.float64]
+    margin: npt.NDArray[np.float64]
     letters: npt.NDArray[np.float64]
 
     @property
@@ -64,15 +66,20 @@ class Stretch(NamedTuple):
         What stands there; of an average, the base at each place that contributes most.
     contribution : float
         Sum of the contributions of its bases, in log-odds.
-    error : float
-        Standard error of an average; NaN for a single sequence.
+    margin : float
+        How far the 95 % interval of an average reaches on either side; NaN for a single sequence.
     """
 
     start: int
     end: int
     bases: str
     contribution: float
-    error: float
+    margin: float
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Its ends, NaN for a single sequence."""
+        return self.contribution - self.margin, self.contribution + self.margin
 
 
 def average(contributions: Floats, windows: Sequence[Codes]) -> Average:
@@ -95,9 +102,16 @@ def average(contributions: Floats, windows: Sequence[Codes]) -> Average:
         len(windows),
         bases.sum(0) / np.maximum(bases.sum((0, 2)), 1)[:, None],
         np.where(counts > 0, mean, np.nan),
-        np.where(counts > 1, np.sqrt(squares / (several - 1) / several), np.nan),
+        np.where(counts > 1, _margin(squares, several), np.nan),
         np.einsum("nl,nlb->lb", values, bases) / some[:, None],
     )
+
+
+def _margin(squares: npt.ArrayLike, n: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return half of the interval of a mean of `n` values, two or more, from their squared sum."""
+    n = np.asarray(n)
+    error = np.sqrt(np.asarray(squares) / (n - 1) / n)
+    return np.asarray(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * error, dtype=np.float64)
 
 
 def preferences(effects: Floats) -> npt.NDArray[np.float64]:
@@ -132,9 +146,10 @@ def stretches_of_average(contributions: Floats, found: Average) -> list[Stretch]
         # Of a sequence with an ambiguous base there, nobody knows the sum.
         sums = contributions[:, start:end].astype(np.float64).sum(1)
         sums = sums[~np.isnan(sums)]
-        error = float(sums.std(ddof=1) / np.sqrt(len(sums))) if len(sums) > 1 else float("nan")
+        squares = np.square(sums - sums.mean()).sum() if len(sums) else 0.0
+        margin = float(_margin(squares, len(sums))) if len(sums) > 1 else float("nan")
         total = float(means[start:end].sum())
-        stretches.append(Stretch(start, end, consensus[start:end], total, error))
+        stretches.append(Stretch(start, end, consensus[start:end], total, margin))
     return stretches
 
 

@@ -127,8 +127,11 @@ class CallPanel {
       if (this.logo) this.drawLogoLetter(put, i, x + cell / 2, y + ROW_HEIGHT + LOGO_UP, cell);
       if (i === this.scan.anchor) put("text", { x: x + cell / 2, y: y + 14, class: "anchor" }, "▾");
       else if (this.fromSite(i) % 20 === 0) {
-        const left = i % perRow === 0 ? { x, style: "text-anchor: start" } : { x: x + cell / 2 };
-        put("text", { ...left, y: y + 11, class: "place" }, this.sayFromSite(i));
+        // At either end of a row, half of it would be cut off.
+        let at = { x: x + cell / 2 };
+        if (i % perRow === 0) at = { x, style: "text-anchor: start" };
+        if (i % perRow === perRow - 1) at = { x: x + cell, style: "text-anchor: end" };
+        put("text", { ...at, y: y + 11, class: "place" }, this.sayFromSite(i));
       }
     }
     for (let row = 0; this.logo && row < rows; row++) {
