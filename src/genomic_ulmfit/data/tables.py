@@ -193,8 +193,8 @@ def _parse_csv(path: Path, text: str) -> pd.DataFrame:
     missing = [name for name in _NEEDED if name not in columns]
     if missing:
         raise InputError(
-            f"{path}: no column named {' and none named '.join(map(repr, missing))}; columns found: "
-            f"{shown}.{_advice(missing, columns)} {_FORMATS}"
+            f"{path}: no column named {' and none named '.join(map(repr, missing))}; columns "
+            f"found: {shown}.{_advice(missing, columns)} {_FORMATS}"
         )
     for name in ("id", "split", "anchor", "before", "after"):
         alike = next((one for one in columns if one.lower() == name), name)
@@ -211,9 +211,7 @@ def _parse_csv(path: Path, text: str) -> pd.DataFrame:
 def _advice(missing: list[str], columns: list[str]) -> str:
     """Say what to do about columns that are needed and not there."""
     if any(_BASES.fullmatch(name) for name in columns):
-        return (
-            " The first line looks like one of the rows; write the names of the columns above it."
-        )
+        return " The first line looks like a row; write the names of the columns above it."
     found = {
         name: next((one for one in columns if one.lower() in _NEEDED[name]), None)
         for name in missing
