@@ -313,14 +313,6 @@ def test_few_sequences_go_round_until_there_are_enough_steps(n: int, steps: int)
     assert curve[-1]["step"] == steps
 
 
-def test_an_epoch_may_go_through_a_part_of_the_sequences() -> None:
-    """48 in three batches of 16."""
-    for share, steps in ((0.25, 1), (0.34, 2), (1.0, 3)):
-        _, curve = run(Stage(0, 2, 1e-2, share=share), n=48, head="pooling")
-        assert curve[-1]["step"] == 2 * steps
-    assert Stage(0, 1, 1e-2, min_steps=2, share=0.25).steps(3) == 2
-
-
 def test_nothing_is_cached_for_a_single_time(
     encoder: LanguageModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,10 +6,8 @@ one-cycle schedule of rate and momentum in each stage.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice, repeat
 from typing import Any
 
 import lightning as L
@@ -49,22 +47,12 @@ class Stage:
     min_steps : int
         Optimizer steps of the whole stage, at least. A handful of sequences is one batch, and a
         handful of steps teaches nothing: an epoch then goes round them several times.
-    share : float
-        Part of the sequences that an epoch goes through, drawn anew for each.
     """
 
     layers: int | None
     epochs: int
     learning_rate: float
     min_steps: int = 0
-    share: float = 1.0
-
-    def steps(self, n_batches: int) -> int:
-        """Return how many of the sequences' batches an epoch takes."""
-        least = math.ceil(self.min_steps / self.epochs)
-        if least > n_batches:
-            return n_batches * math.ceil(least / n_batches)
-        return max(math.ceil(self.share * n_batches), least)
 
 
 @dataclass(frozen=True)
@@ -123,18 +111,19 @@ FEWEST_IN_BATCH = 4
 """Sequences, however long: batch norm needs some."""
 
 
-class _Epoch:
-    """So many batches: some of those that there are, or all of them several times."""
+class _Rounds:
+    """Batches gone round several times in each epoch."""
 
-    def __init__(self, batches: ShuffledBatches, steps: int) -> None:
+    def __init__(self, batches: ShuffledBatches, rounds: int) -> None:
         self.batches = batches
-        self.steps = steps
+        self.rounds = rounds
 
     def __len__(self) -> int:
-        return self.steps
+        return self.rounds * len(self.batches)
 
     def __iter__(self) -> Iterator[Batch]:
-        yield from islice(chain.from_iterable(repeat(self.batches)), self.steps)
+        for _ in range(self.rounds):
+            yield from self.batches
 
 
 class _FineTuningTask(L.LightningModule):
@@ -363,11 +352,10 @@ def fine_tune(
             parameter.requires_grad_(stage.layers is None)
         for layer in model.encoder.layers[frozen:]:
             layer.requires_grad_(True)
-        epoch = _Epoch(batches, stage.steps(len(batches)))
-        # Worth its while only if sequences come up more than once.
-        again = stage.epochs * len(epoch) > len(batches)
+        epoch = _Rounds(batches, max(1, -(-stage.min_steps // (stage.epochs * len(batches)))))
         cache = None
-        if frozen and again:
+        # Worth its memory only if sequences come up more than once.
+        if frozen and stage.epochs * epoch.rounds > 1:
             cache = _cached_output(model, frozen, sequences, states, precision)
         task = _FineTuningTask(
             model.train(),

@@ -21,10 +21,9 @@ def test_average_by_hand() -> None:
     found = average(values, windows)
     assert found.n == 3
     assert found.mean == pytest.approx([1, 2, 6])
-    # Student's t with 2 degrees of freedom.
-    assert found.margin == pytest.approx(
-        [4.3027 * s for s in (2 / 3**0.5, 2 / 3**0.5, 1)], rel=1e-4
-    )
+    # Student's t of three sequences, and of two where one has an ambiguous base.
+    expected = [4.3027 * 2 / 3**0.5, 4.3027 * 2 / 3**0.5, 12.706]
+    assert found.margin == pytest.approx(expected, rel=1e-4)
     assert found.shares[0] == pytest.approx([2 / 3, 0, 0, 1 / 3])
     assert found.shares[2] == pytest.approx([0, 0, 0, 1])
     assert found.letters[0] == pytest.approx([4 / 3, 0, 0, -1 / 3])
