@@ -9,14 +9,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from genomic_ulmfit.data.batches import Batch, TokenizedSequences
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.inference.log_odds import log_odds
 from genomic_ulmfit.models.classifier import Classifier
-from genomic_ulmfit.models.precision import autocast
+from genomic_ulmfit.models.prediction import predict_logits
 
 Floats = npt.NDArray[np.float32]
 
@@ -104,24 +103,6 @@ def batches(model: Classifier, codes: Sequence[Codes], size: int) -> Iterator[Ba
     return sequences.in_order_of_length(size, pad=config.length is None)
 
 
-def head_logits(model: Classifier, hidden: Tensor, lengths: Tensor, codes: Tensor) -> Tensor:
-    """Apply a model's head, in fp32: rounded logits would hide small differences.
-
-    Parameters
-    ----------
-    model : Classifier
-    hidden : Tensor, shape (time, readings * batch, channels)
-        Of the last layer.
-    lengths, codes : Tensor
-        As in `Classifier.forward`.
-
-    Returns
-    -------
-    Tensor of float32, shape (batch, n_classes)
-    """
-    return model.forward_from(len(model.encoder.layers), hidden.float(), lengths, codes)
-
-
 def sequence_log_odds(
     model: Classifier, codes: Sequence[Codes], target: int, precision: str, batch_size: int = 512
 ) -> Floats:
@@ -141,11 +122,5 @@ def sequence_log_odds(
     -------
     numpy.ndarray of float32, shape (len(codes),)
     """
-    found = np.zeros(len(codes), dtype=np.float32)
-    with torch.no_grad():
-        for batch in batches(model, codes, batch_size):
-            with autocast(precision):
-                hidden, _, _ = model.encoder(batch.tokens)
-            logits = head_logits(model, hidden, batch.lengths, batch.codes)
-            found[batch.rows.numpy()] = log_odds(logits, target).numpy()
-    return found
+    logits = predict_logits(model, codes, precision=precision, batch_size=batch_size)
+    return log_odds(torch.from_numpy(logits), target).float().numpy()

@@ -1,4 +1,4 @@
-"""Probabilities for any number of sequences, of lengths that the model takes."""
+"""What a classifier says of any number of sequences, of lengths that it takes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.special import softmax
 
 from genomic_ulmfit.data.batches import TokenizedSequences
 from genomic_ulmfit.dna.alphabet import Codes
@@ -28,17 +29,8 @@ def predict_probabilities(
 
     Parameters
     ----------
-    model : Classifier
-        Used in evaluation mode.
-    codes : sequence of numpy.ndarray of uint8
-        Base codes of each sequence; where the model was trained with context around sequences,
-        they may have as much of it on either side.
-    names : sequence of str, optional
-        What to call each sequence in an error message; their numbers if not given.
-    precision : {"bf16", "fp32"}, optional
-        Probed if not given.
-    batch_size : int
-        Sequences at a time; it changes the speed, not the result.
+    model, codes, names, precision, batch_size
+        As in `predict_logits`.
 
     Returns
     -------
@@ -50,9 +42,48 @@ def predict_probabilities(
     InputError
         If a sequence has a length that the model does not take, see `require_length`.
     """
+    logits = predict_logits(model, codes, names=names, precision=precision, batch_size=batch_size)
+    probabilities: npt.NDArray[np.float64] = softmax(logits, axis=1)
+    return probabilities
+
+
+def predict_logits(
+    model: Classifier,
+    codes: Sequence[Codes],
+    *,
+    names: Sequence[str] | None = None,
+    precision: str | None = None,
+    batch_size: int = 256,
+) -> npt.NDArray[np.float64]:
+    """Return what the softmax of class probabilities is taken of.
+
+    Parameters
+    ----------
+    model : Classifier
+        Used in evaluation mode.
+    codes : sequence of numpy.ndarray of uint8
+        Base codes of each sequence; where the model was trained with context around sequences,
+        they may have as much of it on either side.
+    names : sequence of str, optional
+        What to call each sequence in an error message; their numbers if not given.
+    precision : {"bf16", "fp32"}, optional
+        Of the encoder; heads compute in fp32. Probed if not given.
+    batch_size : int
+        Sequences at a time; it changes the speed, not the result.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (len(codes), n_classes)
+        In the order of `codes`.
+
+    Raises
+    ------
+    InputError
+        If a sequence has a length that the model does not take, see `require_length`.
+    """
     for number, sequence in enumerate(codes):
         require_length(model, sequence, names[number] if names else f"sequence {number + 1}")
-    probabilities = np.zeros((len(codes), len(model.config.classes)))
+    logits = np.zeros((len(codes), len(model.config.classes)))
     device = next(model.parameters()).device
     model.eval()
     config = model.config
@@ -60,9 +91,9 @@ def predict_probabilities(
     with torch.no_grad(), autocast(precision or best_precision()):
         # With and without context, sequences of one length are not to be padded to another.
         for batch in sequences.in_order_of_length(batch_size, pad=config.length is None):
-            logits = model(*(part.to(device) for part in batch[1:]))
-            probabilities[batch.rows.numpy()] = logits.double().softmax(-1).cpu().numpy()
-    return probabilities
+            of_batch = model(*(part.to(device) for part in batch[1:]))
+            logits[batch.rows.numpy()] = of_batch.double().cpu().numpy()
+    return logits
 
 
 def require_length(model: AWDLSTM | Classifier, codes: Codes, name: str) -> None:

@@ -280,16 +280,18 @@ def test_in_a_sequence_the_site_stays_where_it_is(
 def test_what_stands_around_a_sequence_is_read(
     motif_model: Classifier, place: int, ref: str, alt: str
 ) -> None:
+    model = Classifier(replace(motif_model.config, context=10)).eval()
+    model.load_state_dict(motif_model.state_dict())
     # Long enough for what follows a deletion to come from the context.
-    context = decode(np.random.default_rng(1).integers(0, 4, 2 * 9).astype(np.uint8))
+    context = decode(np.random.default_rng(1).integers(0, 4, 2 * 10).astype(np.uint8))
     inside = "A" * ANCHOR + MOTIF + "A" * (WINDOW - ANCHOR - len(MOTIF))
     inside = inside[:place] + ref + inside[place + len(ref) :]
     contig = Contig("s", encode(inside))
-    whole = context[:9] + inside + context[9:]
+    whole = context[:10] + inside + context[10:]
     (found,) = effects(
-        motif_model, contig, at(contig, place, ref, alt), window=None, around=encode(whole)
+        model, contig, at(contig, place, ref, alt), window=None, around=encode(whole)
     )
-    changed = whole[: 9 + place] + alt + whole[9 + place + len(ref) :]
+    changed = whole[: 10 + place] + alt + whole[10 + place + len(ref) :]
     # The site stays where it is, and unknown bases stand at the far end if any do.
     missing = len(whole) - len(changed)
     if place < ANCHOR:
@@ -298,7 +300,7 @@ def test_what_stands_around_a_sequence_is_read(
         changed = changed[: len(whole)] + "N" * missing
     assert found is not None
     assert (found.highest.site, found.highest.filled) == (ANCHOR, max(0, missing))
-    wanted = sequence_log_odds(motif_model, [encode(whole), encode(changed)], 1, "fp32")
+    wanted = sequence_log_odds(model, [encode(whole), encode(changed)], 1, "fp32")
     assert [found.highest.log_odds_ref, found.highest.log_odds_alt] == pytest.approx(
         wanted.tolist(), abs=1e-5
     )

@@ -24,7 +24,7 @@ from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, reverse_complement
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
 from genomic_ulmfit.inference.explaining.summaries import Again, Summaries
 from genomic_ulmfit.inference.log_odds import log_odds
-from genomic_ulmfit.inference.targets import Floats, batches, head_logits
+from genomic_ulmfit.inference.targets import Floats, batches
 from genomic_ulmfit.models.awd_lstm import State
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.precision import autocast
@@ -193,7 +193,8 @@ def _read(
         edited[which] = model.logits(summary, codes[:, around : codes.shape[1] - around])
         done += len(which)
         report(done / len(edits.rows))
-    return head_logits(model, seen, batch.lengths, batch.codes), edited
+    layers = len(model.encoder.layers)
+    return model.forward_from(layers, seen.float(), batch.lengths, batch.codes), edited
 
 
 def _readings(model: Classifier, batch: Batch, sizes: Indices, edits: Edits) -> list[_Reading]:
