@@ -34,8 +34,8 @@ CURVE_METRICS: tuple[Metric, ...] = ("accuracy", "precision", "recall", "mcc", "
 
 _LABELS = {
     "naive": "naive (no pretraining)",
-    "e_coli": "E. coli genome pretraining",
-    "ensemble": "genomic ensemble pretraining",
+    "e_coli": "E. coli genome pretraining (e-coli)",
+    "ensemble": "genomic ensemble pretraining (bacteria)",
     WITHOUT_ENCODER: WITHOUT_ENCODER_LABEL,
     **BASELINE_LABELS,
 }
