@@ -171,7 +171,7 @@ def test_a_damaged_corpus_is_told(command: Callable[..., Any]) -> None:
 
 @pytest.mark.usefixtures("here")
 def test_ctrl_c(command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    def press(*_: object) -> None:
+    def press(*_: object, **__: object) -> None:
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr("genomic_ulmfit.data.corpus_folder.genome_text", press)
