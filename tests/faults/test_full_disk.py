@@ -46,9 +46,9 @@ def test_simulate(tmp_path: Path) -> None:
     assert old.read_text() == "what was there before"
 
 
-def test_train(tmp_path: Path, promoters_csv: Path) -> None:
+def test_train(tmp_path: Path, promoters_csv: Path, encoder_folder: Path) -> None:
     out = tmp_path / "model"
-    arguments = ("train", promoters_csv, "--out", out, "--preset", "tiny", "--epochs", 1)
+    arguments = ("train", promoters_csv, "--out", out, "--encoder", encoder_folder)
     done = limited(30_000, *arguments)
     message = done.stderr[done.stderr.index("Error") :]
     check_refusal(done.returncode, message)
@@ -94,12 +94,13 @@ needs_proc = pytest.mark.skipif(
 def test_a_model_is_whole_or_not_there(
     command: Callable[..., Any],
     promoters_csv: Path,
+    encoder_folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     suffix: str,
 ) -> None:
     out = tmp_path / "model"
-    arguments = ("train", promoters_csv, "--out", out, "--preset", "tiny", "--epochs", 1)
+    arguments = ("train", promoters_csv, "--out", out, "--encoder", encoder_folder)
     full(monkeypatch, suffix)
     ran = command(*arguments)
     assert ran.code == 2
