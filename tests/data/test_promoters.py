@@ -370,7 +370,11 @@ def test_a_genome_without_room_for_background(tmp_path: Path) -> None:
 
 def test_a_site_is_where_an_evaluation_of_a_scan_has_it(tmp_path: Path) -> None:
     genome = genome_of(random_dna(3000, 0))
-    lines = ("c1\t1000\t1031\ta\t0\t+", "c1\t2000\t2031\tb\t0\t-", "c1\t5\t9\tc\t0\t+\t700\t701")
+    lines = (
+        "c1\t1000\t1031\ta\t0\t+",
+        "c1\t2000\t2031\tb\t0\t-",
+        "c1\t650\t760\tc\t0\t+\t700\t701",
+    )
     path = bed(tmp_path, *lines)
     found = positives(tss_table(genome, path, "background", 60, 20))
     sites = read_truth(path)
@@ -378,6 +382,14 @@ def test_a_site_is_where_an_evaluation_of_a_scan_has_it(tmp_path: Path) -> None:
     for row, site in zip(found.itertuples(), sites, strict=True):
         place = row.start + 60 if row.strand == "+" else row.end - 1 - 60
         assert place == site.position
+
+
+def test_a_thick_base_outside_of_its_interval_is_no_site(tmp_path: Path) -> None:
+    """It could lie beyond the contig."""
+    path = bed(tmp_path, "c1\t1000\t1001\ta\t0\t+\t9000\t9001")
+    assert [site.position for site in read_truth(path)] == [1000]
+    (start,) = positives(tss_table(genome_of(random_dna(3000, 0)), path, "background"))["start"]
+    assert start == 1000 - 60
 
 
 def test_a_context_that_leaves_no_promoter(tmp_path: Path) -> None:

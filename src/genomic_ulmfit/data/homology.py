@@ -88,9 +88,15 @@ def homology_chains(sequences: Iterable[str], k: int = WORD) -> sparse.csr_array
     Of all that hold a word, each is linked with the first alone. So a word that many hold, as an
     adapter that was not cut off, costs as many links, not their square.
 
-    Parameters, Returns
-    -------------------
-    As of `homology_graph`.
+    Parameters
+    ----------
+    sequences, k
+        As in `homology_graph`.
+
+    Returns
+    -------
+    scipy.sparse.csr_array of bool, shape (n_sequences, n_sequences)
+        Symmetric adjacency, without self-links.
     """
     sequences = list(sequences)
     words, owners = _shared_words(sequences, k)

@@ -123,7 +123,7 @@ def thick_base(line: BedLine) -> int | None:
     """Return the one base that is an interval's thick part (columns 7 and 8); None for others."""
     if len(line.fields) >= 8 and line.fields[6].isdecimal() and line.fields[7].isdecimal():
         thick = int(line.fields[6])
-        if int(line.fields[7]) - thick == 1:
+        if line.start <= thick < line.end and int(line.fields[7]) - thick == 1:
             return thick
     return None
 

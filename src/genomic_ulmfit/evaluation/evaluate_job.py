@@ -93,6 +93,7 @@ def evaluate_file(
     )
     targets = targets_of(table["label"], model.config)
     evaluation = evaluate_predictions(targets, probabilities, model.config.classes, seed=seed)
-    trained_on = (read_config(model_folder)["training"].get("table") or {}).get("sha256")
+    training = read_config(model_folder).get("training", {})
+    trained_on = (training.get("table") or {}).get("sha256")
     learnt_from = split in (None, "train") and trained_on == file_sha256(table_path)
     return FileEvaluation(evaluation, split, is_simulated(table), learnt_from)
