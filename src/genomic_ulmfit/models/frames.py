@@ -75,11 +75,12 @@ class ReadingFrames(nn.Module):
         -------
         Tensor, shape (count, batch, n_classes)
         """
+        # Channels first, as they are made: one product with all of their weights.
         parts = open_frames(bases, self.segments, stride, count)
-        return sum(
-            (part @ weight for part, weight in zip(parts, self.weight.float(), strict=True)),
-            start=torch.zeros((), device=bases.device),
-        )
+        channels = torch.cat([part.permute(2, 1, 0) for part in parts])
+        weights = self.weight.float().flatten(0, 1)
+        logits = weights.T @ channels.flatten(1)
+        return logits.unflatten(1, channels.shape[1:]).permute(2, 1, 0)
 
 
 def segments(n_bases: int) -> list[tuple[int, int]]:
@@ -128,15 +129,13 @@ def open_frames(
             for frame in range(CODON):
                 n_codons = max(0, end - start - frame) // CODON
                 if n_codons:
-                    first = start + frame
-                    every = of_strand.of(n_codons)
-                    is_open = every[:, first : first + (count - 1) * stride + 1 : stride]
+                    is_open = of_strand.every(stride, n_codons, start + frame)[:, :count]
                 else:
                     is_open = bases.new_ones(len(bases), count)
                 channels.append(is_open)
                 closed = closed * (1 - is_open)
             channels.append(1 - closed)
-        yield torch.stack(channels, dim=-1).transpose(0, 1)
+        yield torch.stack(channels).permute(2, 1, 0)
 
 
 def _stop_codons(bases: Tensor) -> tuple[Tensor, Tensor]:
@@ -163,6 +162,7 @@ class _OpenRuns:
 
     def __init__(self, single: Tensor) -> None:
         self.known = {1: single}
+        self.spaced: dict[tuple[int, int, int], Tensor] = {}
 
     def of(self, n_codons: int) -> Tensor:
         """Return shape (batch, places), shorter the more codons there are."""
@@ -172,3 +172,10 @@ class _OpenRuns:
             behind = tail[:, CODON * (n_codons // 2) :]
             self.known[n_codons] = head[:, : behind.shape[1]] * behind
         return self.known[n_codons]
+
+    def every(self, stride: int, n_codons: int, first: int) -> Tensor:
+        """Return every `stride`-th place from `first` on, close together in memory."""
+        skipped, phase = divmod(first, stride)
+        if (stride, n_codons, phase) not in self.spaced:
+            self.spaced[stride, n_codons, phase] = self.of(n_codons)[:, phase::stride].contiguous()
+        return self.spaced[stride, n_codons, phase][:, skipped:]

@@ -92,44 +92,62 @@ class ProbeHead(nn.Module):
         Returns
         -------
         Tensor of float32, shape (windows, batch, n_classes)
-            Hidden states are weighed in their own precision.
+            Words are weighed in the precision of hidden states, too.
         """
-        of_states = self._states_of_windows(hidden)
-        words, table = words_of(codes), self._padded_words()
-        count = min(len(of_states), (words.shape[1] - len(table)) // stride + 1)
-        of_words = sum(
-            (
-                table[place][words[:, place : place + (count - 1) * stride + 1 : stride]]
-                for place in range(len(table))
-            ),
-            start=torch.zeros((), device=codes.device),
-        )
-        logits: Tensor = of_states[:count] + of_words.transpose(0, 1) + self.bias
+        words = words_of(codes)
+        n_tokens, n_words = len(self.states), len(self.words)
+        count = min(len(hidden) - n_tokens, (words.shape[1] - n_words) // stride) + 1
+        logits = self.bias + _along_windows(self.states, hidden, count)
+        for first in range(min(stride, n_words)):
+            # Every window has the word at place `first`, and at every stride-th after it, where
+            # words of the sequences stand that are as far apart.
+            weights = self.words[first::stride]
+            seen = words[:, first::stride][:, : count + len(weights) - 1]
+            logits = logits + _along_windows(weights, _word_channels(seen, hidden.dtype), count)
         if self.frames is not None:
             logits = logits + self.frames.sliding(one_hot(codes), stride, count)
         return logits
 
-    def _states_of_windows(self, hidden: Tensor) -> Tensor:
-        """Return what the hidden states of every window add up to.
-
-        A convolution with two output channels leaves most of the processor idle. So every hidden
-        state meets the weights of all places in one matrix product, places down and states
-        across, and each window's are summed from contiguous rows.
-        """
-        n_tokens, width, n_classes = self.states.shape
-        time, batch, _ = hidden.shape
-        weights = self.states.permute(0, 2, 1).flatten(0, 1).to(hidden.dtype)
-        of_places = weights @ hidden.reshape(time * batch, width).T
-        of_places = of_places.unflatten(0, (n_tokens, n_classes))
-        count = time - n_tokens + 1
-        sums = of_places.new_zeros((n_classes, count * batch), dtype=torch.float32)
-        for place, scores in enumerate(of_places):
-            sums += scores[:, place * batch : (place + count) * batch]
-        return sums.unflatten(1, (count, batch)).permute(1, 2, 0)
-
     def _padded_words(self) -> Tensor:
         """Return the 3-mers' weights with zeros for the unknown one behind them."""
         return F.pad(self.words.float(), (0, 0, 0, 1))
+
+
+def _along_windows(weights: Tensor, channels: Tensor, count: int) -> Tensor:
+    """Return what the channels of every window add up to, each place with its own weights.
+
+    A convolution with two output channels leaves most of the processor idle. So the channels of
+    every place of the sequences meet the weights of all places of a window in one matrix product,
+    a window's places down and the sequences' across, and each window's are summed from contiguous
+    rows.
+
+    Parameters
+    ----------
+    weights : Tensor, shape (places, width, n_classes)
+    channels : Tensor, shape (count + places - 1 or more, batch, width)
+        Weighed in their own precision.
+    count : int
+        Windows; each begins one place after the one before.
+
+    Returns
+    -------
+    Tensor of float32, shape (count, batch, n_classes)
+    """
+    places, width, n_classes = weights.shape
+    batch = channels.shape[1]
+    rows = weights.permute(0, 2, 1).flatten(0, 1).to(channels.dtype)
+    products = (rows @ channels.reshape(-1, width).T).unflatten(0, (places, n_classes))
+    sums = products.new_zeros((n_classes, count * batch), dtype=torch.float32)
+    for place, of_place in enumerate(products):
+        sums += of_place[:, place * batch : (place + count) * batch]
+    return sums.unflatten(1, (count, batch)).permute(1, 2, 0)
+
+
+def _word_channels(words: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return one channel per word, all 0 for the unknown one, shape (places, batch, 64)."""
+    channels = torch.zeros(*words.T.shape, WORD.vocab_size, dtype=dtype, device=words.device)
+    channels.scatter_(2, words.T.unsqueeze(2), 1)
+    return channels[..., : WORD.unknown]
 
 
 def words_of(codes: Tensor) -> Tensor:

@@ -310,3 +310,14 @@ def test_ambiguous_bases_are_counted() -> None:
     run = random_run(10, count=12, context=4, spacing=3, seed=0, share_n=0.3)
     expected = [(run.codes[4 + 3 * i :][:10] == AMBIGUOUS).sum() for i in range(12)]
     assert run.ambiguous(10).tolist() == expected
+
+
+def test_what_no_window_needs_is_not_read() -> None:
+    window, context = 40, 60
+    model = classifier("pooling", window, KmerTokenizer(5, 2), Readings(True))
+    codes = np.random.default_rng(0).integers(0, 4, 2 * context + window + 100).astype(np.uint8)
+    read = []
+    model.encoder.register_forward_pre_hook(lambda _, tokens: read.append(len(tokens[0])))
+    dense_logits(model, [Run(codes, context, context, 51, 2)], window, "fp32")
+    # Context before the windows of each strand, not what is context for the other strand alone.
+    assert sum(read) == KmerTokenizer(5, 2).n_tokens(context + window + 100)

@@ -88,7 +88,10 @@ def _together(
     phases = model.config.phases
     wanted = [shifted(codes[strand], phase) for strand in (1, -1) for phase in range(phases)]
     tokens = torch.from_numpy(tokenizer.tokenize(np.concatenate(wanted)).astype(np.int64)).T
-    hidden = _read(model, tokens.to(device), precision).chunk(2 * phases, dim=1)
+    # What stands behind a strand's last window is context for the other strand alone.
+    needed = max(len(run.codes) - min(run.before, run.after) for run in runs)
+    states = _read(model, tokens.to(device), tokenizer.n_tokens(needed), precision)
+    hidden = states.chunk(2 * phases, dim=1)
     read = {1: hidden[:phases], -1: hidden[phases:]}
     lengths = [tokenizer.n_tokens(len(run.codes)) for run in runs]
 
@@ -109,15 +112,15 @@ def _together(
     return results
 
 
-def _read(model: Classifier, tokens: Tensor, precision: str) -> Tensor:
-    """Return hidden states, shape (time, runs, channels)."""
+def _read(model: Classifier, tokens: Tensor, needed: int, precision: str) -> Tensor:
+    """Return hidden states, shape (time, runs, channels), zeros behind the needed ones."""
     states = torch.empty(0)
     state = None
-    for start in range(0, len(tokens), READ_AT_ONCE):
+    for start in range(0, needed, READ_AT_ONCE):
         with autocast(precision):
-            new, _, state = model.encoder(tokens[start : start + READ_AT_ONCE], state)
+            new, _, state = model.encoder(tokens[start : min(start + READ_AT_ONCE, needed)], state)
         if not start:
-            states = new.new_empty((len(tokens), *new.shape[1:]))
+            states = new.new_zeros((len(tokens), *new.shape[1:]))
         states[start : start + len(new)] = new
     return states
 
