@@ -113,13 +113,13 @@ def pretrain(
     import sys
 
     from genomic_ulmfit.console import marked, plain_console
-    from genomic_ulmfit.models.precision import require_precision
+    from genomic_ulmfit.models.precision import require_precision, training_device
     from genomic_ulmfit.training.checkpoints import CHECKPOINT
     from genomic_ulmfit.training.pretraining_job import pretrain_genomes
     from genomic_ulmfit.training.ranks import is_first, leave
 
     if precision is not None:
-        require_precision(precision, "--precision")
+        require_precision(precision, "--precision", training_device())
     try:
         result = pretrain_genomes(
             genomes,

@@ -122,7 +122,7 @@ def embed(
             require_length(encoder, sequence.codes, sequence.place)
         codes = [sequence.codes for sequence in chunk]
         vectors = np.empty((len(chunk), width), dtype=np.float32)
-        with torch.no_grad(), autocast(precision):
+        with torch.no_grad(), autocast(precision, device):
             for batch in TokenizedSequences.of(codes, tokenizer).in_order_of_length(batch_size):
                 pooled = _pooled(encoder, batch, device)
                 if pooling == "mean":

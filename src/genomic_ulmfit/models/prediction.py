@@ -88,7 +88,7 @@ def predict_logits(
     model.eval()
     config = model.config
     sequences = TokenizedSequences.of(codes, config.encoder.tokenizer, config.readings)
-    with torch.no_grad(), autocast(precision or best_precision()):
+    with torch.no_grad(), autocast(precision or best_precision(device), device):
         # With and without context, sequences of one length are not to be padded to another.
         for batch in sequences.in_order_of_length(batch_size, pad=config.length is None):
             of_batch = model(*(part.to(device) for part in batch[1:]))

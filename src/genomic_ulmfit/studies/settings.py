@@ -12,7 +12,12 @@ from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.evaluation.baselines import KMER_LENGTHS
 from genomic_ulmfit.files import write_json
 from genomic_ulmfit.models.frames import SEGMENT_LENGTHS
-from genomic_ulmfit.models.precision import best_precision, require_precision
+from genomic_ulmfit.models.precision import (
+    CPU,
+    best_precision,
+    require_precision,
+    training_device,
+)
 from genomic_ulmfit.training import motifs, places, probe_fit, recipes
 from genomic_ulmfit.training.finetuning import FROZEN, NAIVE, PRETRAINED
 
@@ -42,7 +47,8 @@ def settle(out: Path, settings: dict[str, Any]) -> str:
     settings = {**settings, "version": __version__, "recipe": recipe_sha256()}
     path = out / "study.json"
     if not path.exists():
-        write_json(path, {**settings, "precision": best_precision()})
+        precision = best_precision(CPU, training_device())
+        write_json(path, {**settings, "precision": precision})
     found = json.loads(path.read_text(encoding="utf-8"))
     differing = [name for name in settings if found.get(name) != settings[name]]
     own = [name for name in differing if name in ("version", "recipe")]
@@ -57,7 +63,8 @@ def settle(out: Path, settings: dict[str, Any]) -> str:
             "folder, or repeat the command that began it."
         )
     precision = str(found["precision"])
-    require_precision(precision, f"--out: {out} holds a study begun elsewhere")
+    told = f"--out: {out} holds a study begun elsewhere"
+    require_precision(precision, told, CPU, training_device())
     return precision
 
 

@@ -64,7 +64,7 @@ def frozen_states(
     states = np.empty((len(codes), n_tokens, width * readings.count), dtype=np.float16)
     device = next(encoder.parameters()).device
     encoder.eval()
-    with torch.no_grad(), autocast(precision or best_precision()):
+    with torch.no_grad(), autocast(precision or best_precision(device), device):
         for batch in tracked(
             sequences.in_order_of_length(BATCH),
             "Hidden states",

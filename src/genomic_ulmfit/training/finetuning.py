@@ -23,7 +23,7 @@ from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig, apart
 from genomic_ulmfit.models.config import CLASSIFIER_DROPOUTS
 from genomic_ulmfit.models.language_model import LanguageModel
-from genomic_ulmfit.models.precision import autocast, best_precision
+from genomic_ulmfit.models.precision import autocast, best_precision, training_device
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.training.features import States
 from genomic_ulmfit.training.lightning_setup import Progress, fit, make_trainer, one_cycle
@@ -244,7 +244,7 @@ def _cached_output(
         return None
     cache = torch.zeros(time, n_columns, width, dtype=dtype)
     device = next(model.parameters()).device
-    with autocast(precision):
+    with autocast(precision, device):
         for batch in sequences.in_order_of_length(256):
             output = frozen_output(model, frozen, batch.tokens.to(device))
             cache[: len(output), columns_of(batch.rows, model, len(sequences))] = output.to(cache)
@@ -335,7 +335,7 @@ def fine_tune(
         After each epoch: ``step``, ``epoch``, ``stage``, ``train_loss``, ``valid_loss``,
         ``valid_accuracy``.
     """
-    precision = precision or best_precision()
+    precision = precision or best_precision(training_device())
     L.seed_everything(seed, verbose=False)
     model = Classifier(config, CLASSIFIER_DROPOUTS.scaled(recipe.dropout))
     if encoder is not None:
@@ -356,7 +356,9 @@ def fine_tune(
         cache = None
         # Worth its memory only if sequences come up more than once.
         if frozen and stage.epochs * epoch.rounds > 1:
-            cache = _cached_output(model, frozen, sequences, states, precision)
+            cache = _cached_output(
+                model.to(training_device()), frozen, sequences, states, precision
+            )
         task = _FineTuningTask(
             model.train(),
             recipe,

@@ -48,7 +48,7 @@ def held_out_sums(
     model.eval()
     state: State | None = None
     try:
-        with torch.no_grad(), autocast(precision):
+        with torch.no_grad(), autocast(precision, device):
             for window, fresh, genomes in windows:
                 window = window.to(device)
                 logits, _, _, state = model(window[:-1], None if fresh else state)

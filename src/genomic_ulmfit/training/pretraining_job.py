@@ -21,7 +21,7 @@ from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import file_sha256
 from genomic_ulmfit.models.config import preset as preset_config
 from genomic_ulmfit.models.markov import MarkovModel
-from genomic_ulmfit.models.precision import best_precision
+from genomic_ulmfit.models.precision import best_precision, training_device
 from genomic_ulmfit.models.pretrained import encoder_folder
 from genomic_ulmfit.models.store import (
     load_language_model,
@@ -129,7 +129,7 @@ def pretrain_genomes(
             raise InputError(f"--hold-out: {error}") from None
     if precision is None and resume:
         precision = precision_to_resume(out / CHECKPOINT)
-    precision = precision or best_precision()
+    precision = precision or best_precision(training_device())
     model, report = pretrain(
         corpus,
         out,

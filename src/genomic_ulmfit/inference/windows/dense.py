@@ -117,7 +117,7 @@ def _read(model: Classifier, tokens: Tensor, needed: int, precision: str) -> Ten
     states = torch.empty(0)
     state = None
     for start in range(0, needed, READ_AT_ONCE):
-        with autocast(precision):
+        with autocast(precision, tokens.device):
             new, _, state = model.encoder(tokens[start : min(start + READ_AT_ONCE, needed)], state)
         if not start:
             states = new.new_zeros((len(tokens), *new.shape[1:]))

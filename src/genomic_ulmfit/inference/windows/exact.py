@@ -45,7 +45,7 @@ def exact_logits(
     """
     for run in runs:
         # Whoever reads the results between two runs keeps their own modes.
-        with torch.no_grad(), autocast(precision):
+        with torch.no_grad(), autocast(precision, next(model.parameters()).device):
             forward, reverse = (_along(model, run.along(strand), window) for strand in (1, -1))
         yield {1: forward, -1: reverse.flip(0)}
 
