@@ -34,7 +34,7 @@ from genomic_ulmfit.models.pretrained import encoder_folder
 from genomic_ulmfit.models.store import load_language_model
 from genomic_ulmfit.training.by_labels import train_by_labels
 from genomic_ulmfit.training.classifier_setup import classifier_config, encode_all, targets_of
-from genomic_ulmfit.training.finetuning import FROZEN, PRETRAINED
+from genomic_ulmfit.training.finetuning_recipe import FROZEN, PRETRAINED
 from genomic_ulmfit.training.recipes import RECIPES, Recipe
 
 Probabilities = npt.NDArray[np.float64]

@@ -23,7 +23,7 @@ import genomic_ulmfit
 from genomic_ulmfit import SequenceClassifier
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models import pretrained
-from genomic_ulmfit.models.store import read_config
+from genomic_ulmfit.models.folder import read_config
 
 QUICK: dict[str, Any] = {"preset": "tiny", "epochs": 1}
 

@@ -28,7 +28,7 @@ from genomic_ulmfit.training.classifier_setup import (
     targets_of,
 )
 from genomic_ulmfit.training.features import frozen_states
-from genomic_ulmfit.training.finetuning import PRETRAINED
+from genomic_ulmfit.training.finetuning_recipe import PRETRAINED
 from genomic_ulmfit.training.recipes import RECIPES, Recipe, config_by_recipe
 from speed_rows import material
 from speed_rows.commands import Ran, run_command, write_fasta

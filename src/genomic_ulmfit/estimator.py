@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from lightning.pytorch.utilities.seed import isolate_rng
+import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
@@ -20,14 +18,10 @@ from genomic_ulmfit.dna.alphabet import Codes, encode
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.limits import LARGEST_SEED
 from genomic_ulmfit.models.classifier import Classifier
+from genomic_ulmfit.models.folder import read_config, require_no_model
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.pretrained import pretrained_encoders
-from genomic_ulmfit.models.store import (
-    load_classifier,
-    read_config,
-    require_no_model,
-    save_classifier,
-)
+from genomic_ulmfit.models.store import load_classifier, save_classifier
 from genomic_ulmfit.training.by_labels import train_by_labels
 from genomic_ulmfit.training.classifier_card import classifier_card, classifier_facts
 from genomic_ulmfit.training.classifier_setup import (
@@ -130,7 +124,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         if len(classes) < 2:
             raise InputError(f"labels: got {len(classes)} class; a classifier needs at least two.")
         # The caller's random numbers go on as if nothing had been drawn here.
-        with isolate_rng(), _environment_kept("PL_GLOBAL_SEED"):
+        with torch.random.fork_rng(devices=[]):
             model, facts = self._train(codes, values)
         # Together, so that a fit that is stopped leaves the last one as it was.
         self.model_, self.facts_, self.curve_ = model, facts, facts["curve"]
@@ -241,18 +235,6 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         fitted.classes_ = np.array(fitted.facts_.get("labels", named))
         fitted.curve_ = fitted.facts_.get("curve", [])
         return fitted
-
-
-@contextlib.contextmanager
-def _environment_kept(name: str) -> Iterator[None]:
-    """Leave a variable of the environment as it was found."""
-    before = os.environ.get(name)
-    try:
-        yield
-    finally:
-        os.environ.pop(name, None)
-        if before is not None:
-            os.environ[name] = before
 
 
 def _encode(sequences: Sequence[str]) -> list[Codes]:

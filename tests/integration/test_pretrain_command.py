@@ -15,7 +15,8 @@ import pytest
 from genomic_ulmfit.data.corpus_folder import write_corpus
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.files import file_sha256
-from genomic_ulmfit.models.store import load_language_model, read_config
+from genomic_ulmfit.models.folder import read_config
+from genomic_ulmfit.models.store import load_language_model
 from genomic_ulmfit.training.pretraining_result import read_pretraining_result
 
 

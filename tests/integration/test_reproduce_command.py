@@ -16,7 +16,8 @@ import torch
 from genomic_ulmfit.evaluation.baselines import BASELINES
 from genomic_ulmfit.files import file_sha256
 from genomic_ulmfit.models import pretrained
-from genomic_ulmfit.models.store import load_language_model, read_config, save_language_model
+from genomic_ulmfit.models.folder import read_config
+from genomic_ulmfit.models.store import load_language_model, save_language_model
 
 MODELS = {
     "naive",

@@ -12,7 +12,8 @@ import pytest
 
 from genomic_ulmfit.files import file_sha256
 from genomic_ulmfit.models import pretrained
-from genomic_ulmfit.models.store import load_classifier, read_config
+from genomic_ulmfit.models.folder import read_config
+from genomic_ulmfit.models.store import load_classifier
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,8 @@ from genomic_ulmfit.models.classifier import (
 from genomic_ulmfit.models.config import Dropouts, EncoderConfig
 from genomic_ulmfit.models.precision import best_precision
 from genomic_ulmfit.models.prediction import predict_probabilities
-from genomic_ulmfit.training.finetuning import FineTuningRecipe, Stage, fine_tune
+from genomic_ulmfit.training.finetuning import fine_tune
+from genomic_ulmfit.training.finetuning_recipe import FineTuningRecipe, Stage
 
 ENCODER = EncoderConfig(16, 24, 2, KmerTokenizer(5, 2))
 

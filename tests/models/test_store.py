@@ -17,11 +17,11 @@ from genomic_ulmfit.files import file_sha256
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
 from genomic_ulmfit.models.classifier import HEADS, Classifier, ClassifierConfig
 from genomic_ulmfit.models.config import Dropouts, EncoderConfig
+from genomic_ulmfit.models.folder import read_config
 from genomic_ulmfit.models.language_model import DECODERS, LanguageModel
 from genomic_ulmfit.models.store import (
     load_classifier,
     load_language_model,
-    read_config,
     save_classifier,
     save_language_model,
 )

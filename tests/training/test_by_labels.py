@@ -16,7 +16,7 @@ from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.store import load_classifier, save_classifier
 from genomic_ulmfit.training import recipes
 from genomic_ulmfit.training.by_labels import train_by_labels, train_without_encoder
-from genomic_ulmfit.training.finetuning import FROZEN, FineTuningRecipe, Stage
+from genomic_ulmfit.training.finetuning_recipe import FROZEN, FineTuningRecipe, Stage
 from genomic_ulmfit.training.probe_fit import head_probabilities
 from genomic_ulmfit.training.recipes import ProbeRecipe, Recipe
 

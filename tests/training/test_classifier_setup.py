@@ -21,7 +21,7 @@ from genomic_ulmfit.training.classifier_setup import (
     recipe_for,
     targets_of,
 )
-from genomic_ulmfit.training.finetuning import NAIVE, PRETRAINED
+from genomic_ulmfit.training.finetuning_recipe import NAIVE, PRETRAINED
 from genomic_ulmfit.training.recipes import Recipe
 
 SMALL = EncoderConfig(embedding=12, hidden=16, layers=1)

@@ -14,7 +14,8 @@ import torch
 from genomic_ulmfit.data.readings import Readings
 from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.training.features import cached_states, frozen_states
-from genomic_ulmfit.training.finetuning import FineTuningRecipe, Stage, fine_tune
+from genomic_ulmfit.training.finetuning import fine_tune
+from genomic_ulmfit.training.finetuning_recipe import FineTuningRecipe, Stage
 
 
 def test_states_are_cached_by_weights_and_sequences(

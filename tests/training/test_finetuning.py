@@ -20,14 +20,8 @@ from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.models.precision import trains_in_bf16
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.training import finetuning
-from genomic_ulmfit.training.finetuning import (
-    NAIVE,
-    PRETRAINED,
-    FineTuningRecipe,
-    Stage,
-    fine_tune,
-    stage_name,
-)
+from genomic_ulmfit.training.finetuning import fine_tune, stage_name
+from genomic_ulmfit.training.finetuning_recipe import NAIVE, PRETRAINED, FineTuningRecipe, Stage
 
 ENCODER = EncoderConfig(12, 16, 3, KmerTokenizer(3, 1))
 LENGTH = 30

@@ -8,7 +8,7 @@ import pytest
 
 from genomic_ulmfit.models.classifier import ClassifierConfig
 from genomic_ulmfit.models.config import EncoderConfig
-from genomic_ulmfit.training.finetuning import FROZEN, NAIVE, PRETRAINED
+from genomic_ulmfit.training.finetuning_recipe import FROZEN, NAIVE, PRETRAINED
 from genomic_ulmfit.training.recipes import (
     RECIPES,
     ProbeRecipe,

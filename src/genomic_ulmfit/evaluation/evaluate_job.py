@@ -9,8 +9,9 @@ from genomic_ulmfit.data.tables import is_simulated, read_labelled
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.evaluation.metrics import Evaluation, evaluate_predictions
 from genomic_ulmfit.files import file_sha256
+from genomic_ulmfit.models.folder import read_config
 from genomic_ulmfit.models.prediction import predict_probabilities
-from genomic_ulmfit.models.store import load_classifier, read_config
+from genomic_ulmfit.models.store import load_classifier
 from genomic_ulmfit.training.classifier_setup import encode_all, targets_of
 
 

@@ -16,10 +16,11 @@ from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.inference.sequences import Named, in_chunks
 from genomic_ulmfit.models.awd_lstm import AWDLSTM, State
+from genomic_ulmfit.models.folder import read_config
 from genomic_ulmfit.models.precision import autocast, best_precision
 from genomic_ulmfit.models.prediction import require_length
 from genomic_ulmfit.models.pretrained import encoder_folder
-from genomic_ulmfit.models.store import load_classifier, load_language_model, read_config
+from genomic_ulmfit.models.store import load_classifier, load_language_model
 
 Vectors = npt.NDArray[np.float32]
 

@@ -15,8 +15,9 @@ from genomic_ulmfit.inference.scanning.scan_files import (
     output_path,
     read_scan,
 )
+from genomic_ulmfit.models.folder import read_config
 from genomic_ulmfit.models.precision import best_precision
-from genomic_ulmfit.models.store import load_classifier, read_config
+from genomic_ulmfit.models.store import load_classifier
 from genomic_ulmfit.reports.view import Logos, highest_calls, render_view
 
 LOGOS = 100

@@ -30,7 +30,7 @@ from genomic_ulmfit.reports.numbers import json_ready
 from genomic_ulmfit.studies.rows import Part, Predict, train_row
 from genomic_ulmfit.training.by_labels import train_by_labels
 from genomic_ulmfit.training.classifier_setup import BOTH_STRANDS, classifier_config, targets_of
-from genomic_ulmfit.training.finetuning import PRETRAINED
+from genomic_ulmfit.training.finetuning_recipe import PRETRAINED
 from genomic_ulmfit.training.recipes import Recipe
 
 PROTOCOLS: dict[str, Callable[..., pd.DataFrame]] = {"strict": split_strict, "seed": split_seed}

@@ -8,12 +8,12 @@ from pathlib import Path
 from genomic_ulmfit.dna.genome import Genome
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.config import preset as preset_config
+from genomic_ulmfit.models.folder import CONFIG
 from genomic_ulmfit.models.pretrained import (
     PretrainedEncoder,
     pretrained_encoders,
     read_encoder,
 )
-from genomic_ulmfit.models.store import CONFIG
 from genomic_ulmfit.reports.reproduction.results import LanguageModelFacts
 from genomic_ulmfit.studies.genome_source import GenomeSource
 from genomic_ulmfit.training.checkpoints import CHECKPOINT

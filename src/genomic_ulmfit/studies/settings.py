@@ -19,7 +19,7 @@ from genomic_ulmfit.models.precision import (
     training_device,
 )
 from genomic_ulmfit.training import motifs, places, probe_fit, recipes
-from genomic_ulmfit.training.finetuning import FROZEN, NAIVE, PRETRAINED
+from genomic_ulmfit.training.finetuning_recipe import FROZEN, NAIVE, PRETRAINED
 
 
 def settle(out: Path, settings: dict[str, Any]) -> str:

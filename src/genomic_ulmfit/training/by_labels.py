@@ -15,9 +15,7 @@ from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
 from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.models.motifs import MotifNetwork
 from genomic_ulmfit.models.probe import ProbeHead
-from genomic_ulmfit.training.features import States, frozen_states
-from genomic_ulmfit.training.finetuning import CACHE_LIMIT, fine_tune
-from genomic_ulmfit.training.motifs import fit_motifs
+from genomic_ulmfit.training.features import CACHE_LIMIT, States, frozen_states
 from genomic_ulmfit.training.probe_fit import fit_head, fit_probe, head_logits
 from genomic_ulmfit.training.recipes import Recipe, config_by_recipe, recipe_by_labels
 
@@ -91,6 +89,9 @@ def train_by_labels(
             progress=progress,
         )
     if recipe.network is not None:
+        # Lightning takes longer to import than a probe to fit, which does without it.
+        from genomic_ulmfit.training.finetuning import fine_tune
+
         network, curve = fine_tune(
             codes,
             targets,
@@ -196,6 +197,8 @@ def _motifs(
     progress: bool,
 ) -> MotifNetwork:
     """Train the network over bases on sequences of one length."""
+    from genomic_ulmfit.training.motifs import fit_motifs
+
     windows = np.stack(codes)
     lengths = np.full(len(windows), windows.shape[1], dtype=np.int64)
     return fit_motifs(

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from genomic_ulmfit.models.classifier import Classifier
-from genomic_ulmfit.models.store import read_config
-from genomic_ulmfit.training.finetuning import FROZEN
+from genomic_ulmfit.models.folder import read_config
+from genomic_ulmfit.training.finetuning_recipe import FROZEN
 from genomic_ulmfit.training.recipes import Recipe
 
 

@@ -19,7 +19,7 @@ from genomic_ulmfit.models.config import preset as preset_config
 from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.models.pretrained import DEFAULT, encoder_folder
 from genomic_ulmfit.models.store import load_language_model
-from genomic_ulmfit.training.finetuning import NAIVE, PRETRAINED, FineTuningRecipe
+from genomic_ulmfit.training.finetuning_recipe import NAIVE, PRETRAINED, FineTuningRecipe
 from genomic_ulmfit.training.recipes import Recipe, recipe_by_labels
 
 HEADS = ("auto", "position", "pooling", "probe")

@@ -24,6 +24,9 @@ States = npt.NDArray[np.float16]
 BATCH = 256
 """Sequences that are read at a time."""
 
+CACHE_LIMIT = 2 << 30
+"""Bytes that what frozen layers put out may take in memory; beyond, it is computed again."""
+
 
 def frozen_states(
     encoder: AWDLSTM,

@@ -15,8 +15,9 @@ from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import file_sha256
 from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
+from genomic_ulmfit.models.folder import require_no_model
 from genomic_ulmfit.models.prediction import predict_probabilities
-from genomic_ulmfit.models.store import require_no_model, save_classifier
+from genomic_ulmfit.models.store import save_classifier
 from genomic_ulmfit.training.by_labels import train_by_labels
 from genomic_ulmfit.training.classifier_card import classifier_card, classifier_facts
 from genomic_ulmfit.training.classifier_setup import (

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from genomic_ulmfit.models.store import LANGUAGE_MODEL, read_config
+from genomic_ulmfit.models.folder import LANGUAGE_MODEL, read_config
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from genomic_ulmfit.models.classifier import ClassifierConfig
-from genomic_ulmfit.training.finetuning import FROZEN, NAIVE, PRETRAINED, FineTuningRecipe
+from genomic_ulmfit.training.finetuning_recipe import FROZEN, NAIVE, PRETRAINED, FineTuningRecipe
 
 
 @dataclass(frozen=True)

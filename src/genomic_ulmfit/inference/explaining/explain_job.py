@@ -47,9 +47,10 @@ from genomic_ulmfit.inference.explaining.variants import Effect
 from genomic_ulmfit.inference.sequences import read_sequences
 from genomic_ulmfit.inference.targets import Floats, Question, target_index, window_of
 from genomic_ulmfit.models.classifier import Classifier
+from genomic_ulmfit.models.folder import CONFIG, read_config
 from genomic_ulmfit.models.precision import best_precision
 from genomic_ulmfit.models.prediction import require_length
-from genomic_ulmfit.models.store import CONFIG, load_classifier, read_config
+from genomic_ulmfit.models.store import load_classifier
 
 Report = Callable[[str, int, int], None]
 """Told what is being done, how many sequences or variants are done, and of how many."""

@@ -18,7 +18,7 @@ from safetensors import safe_open
 from genomic_ulmfit.dna.genome import Genome
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.config import EncoderConfig
-from genomic_ulmfit.models.store import CARD, CONFIG, LANGUAGE_MODEL, SHIPPED, WEIGHTS, read_config
+from genomic_ulmfit.models.folder import CARD, CONFIG, LANGUAGE_MODEL, SHIPPED, WEIGHTS, read_config
 
 DEFAULT = "bacteria"
 """The encoder that a classifier starts from where the user names none."""
