@@ -31,6 +31,7 @@ from genomic_ulmfit.models.precision import best_precision
 from genomic_ulmfit.models.pretrained import PretrainedEncoder, read_encoder
 from genomic_ulmfit.reports.numbers import interval, number
 from genomic_ulmfit.studies.cells import Cell, Tables, run_cell
+from genomic_ulmfit.studies.settings import recipe_sha256
 
 
 def main() -> int:
@@ -67,7 +68,7 @@ def score(
     encoder: PretrainedEncoder, seed: int, tables: Tables, out: Path, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """Return the scores of one encoder with one seed, computed if they are not there yet."""
-    cells = out / "cells" / tables.genome.sha256()[:12]
+    cells = out / "cells" / tables.genome.sha256()[:12] / recipe_sha256()[:12]
     path = cells / f"{encoder.name}-{encoder.sha256[:12]}-{seed}.json"
     if not path.exists():
         cell = Cell("strict", "ensemble", seed)

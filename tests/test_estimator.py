@@ -157,7 +157,7 @@ def test_sequences_of_several_lengths() -> None:
     model = SequenceClassifier(**QUICK).fit(sequences, labels)
     assert model.model_.config.head == "pooling"
     assert model.predict(["ACGTA", "ACGT" * 30]).shape == (2,)
-    with pytest.raises(InputError, match="--head position: needs sequences of one length"):
+    with pytest.raises(InputError, match='head="position": needs sequences of one length'):
         SequenceClassifier(**QUICK, head="position").fit(sequences, labels)
 
 
@@ -178,10 +178,10 @@ def test_few_labels_are_fitted_with_a_probe(encoder_folder: Path) -> None:
     assert model.curve_ == []
     assert model.score(*labelled(30, seed=4)) > 0.9
     with pytest.raises(
-        InputError, match="--epochs: got 2, but with these 40 sequences the encoder stays"
+        InputError, match=r"^epochs: got 2, but with these 40 sequences the encoder stays"
     ):
         SequenceClassifier(encoder=encoder_folder, epochs=2).fit(sequences, labels)
-    with pytest.raises(InputError, match="--head probe: reads the hidden states"):
+    with pytest.raises(InputError, match='head="probe": reads the hidden states'):
         SequenceClassifier(preset="tiny", head="probe").fit(sequences, labels)
 
 
@@ -234,7 +234,8 @@ def test_unusable_input(sequences: Any, labels: Any, message: str) -> None:
         ({"preset": "huge"}, "preset: got 'huge', allowed are tiny, small, paper"),
         ({"head": "max"}, "head: got 'max'"),
         ({"epochs": 0}, "epochs: got 0, allowed is 1 or more"),
-        ({"encoder": "mine"}, "--preset: got tiny beside the encoder mine"),
+        ({"epochs": "3"}, "epochs: got '3', allowed is 1 or more"),
+        ({"encoder": "mine"}, "preset: got tiny beside the encoder mine"),
         ({"seed": -1}, "seed: got -1, allowed are 0 to 2147483647"),
         ({"seed": None}, "seed: got None, allowed are 0 to"),
         ({"seed": 2**33}, "seed: got 8589934592, allowed are 0 to"),
@@ -243,6 +244,22 @@ def test_unusable_input(sequences: Any, labels: Any, message: str) -> None:
 def test_unusable_parameters(parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         SequenceClassifier(**{**QUICK, **parameters}).fit(*labelled(8))
+
+
+@pytest.mark.parametrize("length", [5, 6])
+def test_the_shortest_sequences_there_are(length: int) -> None:
+    model = SequenceClassifier(**QUICK, head="position").fit(*labelled(40, length=length))
+    assert np.isfinite(model.predict_proba(["ACGTAC"[:length]])).all()
+
+
+def test_labels_in_a_column_of_objects(fitted: SequenceClassifier) -> None:
+    sequences, labels = labelled(12)
+    ones = pd.Series([int(label == labels[0]) for label in labels], dtype=object)
+    found = SequenceClassifier(**QUICK).fit(sequences, ones)
+    assert found.classes_.tolist() == [0, 1]
+    assert found.predict(sequences).dtype.kind == "i"
+    with pytest.raises(InputError, match="labels: got a number too large"):
+        SequenceClassifier(**QUICK).fit(sequences, [10**30 * int(one) for one in ones])
 
 
 def test_short_sequences_and_a_probe() -> None:

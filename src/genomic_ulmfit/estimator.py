@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import contextlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,8 @@ from sklearn.utils.validation import check_is_fitted
 from genomic_ulmfit.dna.alphabet import Codes, encode
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.limits import LARGEST_SEED
-from genomic_ulmfit.models.classifier import Classifier
+from genomic_ulmfit.models.classifier import HEADS, Classifier
+from genomic_ulmfit.models.config import PRESETS
 from genomic_ulmfit.models.folder import read_config, require_no_model
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.pretrained import pretrained_encoders
@@ -34,6 +37,18 @@ from genomic_ulmfit.training.classifier_setup import (
 
 LABELS = ("str", "int", "bool", "float")
 """Types of labels that a model folder can hold; of the last, whole numbers."""
+
+
+@contextlib.contextmanager
+def _naming_parameters() -> Iterator[None]:
+    """Name parameters where messages name options: the rooms below serve the command line."""
+    try:
+        yield
+    except InputError as error:
+        values = "|".join((*HEADS, *PRESETS))
+        text = str(error).replace("--encoder none", "encoder=None")
+        text = re.sub(rf"--(head|preset) ({values})\b", r'\1="\2"', text)
+        raise InputError(re.sub(r"--(head|preset|encoder|epochs)\b", r"\1", text)) from None
 
 
 class SequenceClassifier(ClassifierMixin, BaseEstimator):
@@ -95,6 +110,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         self.seed = seed
         self.progress = progress
 
+    @_naming_parameters()
     def fit(self, X: Sequence[str], y: npt.ArrayLike) -> SequenceClassifier:
         """Train on labelled sequences.
 
@@ -124,7 +140,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         if len(classes) < 2:
             raise InputError(f"labels: got {len(classes)} class; a classifier needs at least two.")
         # The caller's random numbers go on as if nothing had been drawn here.
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(range(min(1, torch.cuda.device_count()))):
             model, facts = self._train(codes, values)
         # Together, so that a fit that is stopped leaves the last one as it was.
         self.model_, self.facts_, self.curve_ = model, facts, facts["curve"]
@@ -156,6 +172,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         )
         return model, facts
 
+    @_naming_parameters()
     def predict_proba(self, X: Sequence[str]) -> npt.NDArray[np.float64]:
         """Return class probabilities.
 
@@ -167,12 +184,17 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         -------
         numpy.ndarray of float64, shape (n, n_classes)
             Columns in the order of `classes_`.
+
+        Raises
+        ------
+        InputError
+            If a sequence cannot be read, or has a length that the model does not take.
         """
         check_is_fitted(self)
         return predict_probabilities(self.model_, _encode(X))
 
     def predict(self, X: Sequence[str]) -> npt.NDArray[Any]:
-        """Return the most probable class of each sequence, shape (n,)."""
+        """Return the most probable class of each sequence, shape (n,); as `predict_proba`."""
         likeliest = self.predict_proba(X).argmax(axis=1)
         return self.classes_[likeliest]
 
@@ -195,6 +217,11 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         require_no_model(folder, "folder")
+        if "classes" not in self.facts_:
+            raise InputError(
+                "folder: the model was loaded from one that says nothing of its training, so that "
+                "no card can be written. Copy that folder instead."
+            )
         length = self.model_.config.length
         if anchor is not None and not 0 <= anchor < (length or 0):
             allowed = "none for sequences of any length" if length is None else f"0 to {length - 1}"
@@ -222,7 +249,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         InputError
             If it is no complete folder of a classifier.
         """
-        model, facts = load_classifier(folder), read_config(folder).get("training", {})
+        model, facts = load_classifier(folder), read_config(folder)["training"]
         encoder = facts.get("encoder", "auto")
         shipped = {(one.name, one.sha256) for one in pretrained_encoders()}
         if encoder is not None and (encoder, facts.get("encoder_sha256")) not in shipped:
@@ -278,6 +305,10 @@ def _labels(labels: npt.ArrayLike, n: int) -> npt.NDArray[Any]:
     if len(kinds) > 1 or not kinds <= set(LABELS):
         named = " and ".join(sorted(kinds))
         raise InputError(f"labels: got {named}; give labels of one type: {', '.join(LABELS)}.")
+    # Now that they are of one type NumPy can tell numbers, in a column of objects, too.
+    values = np.array([one.item() if isinstance(one, np.generic) else one for one in given])
+    if values.dtype == object:
+        raise InputError("labels: got a number too large to be a class; give smaller ones.")
     try:
         check_classification_targets(values)
     except ValueError:

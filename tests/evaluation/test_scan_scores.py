@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.evaluation.scan_scores import score_calls
+from genomic_ulmfit.evaluation.scan_scores import BLOCK, METRICS, score_calls
 from genomic_ulmfit.evaluation.scan_sites import Site
 
 
@@ -170,3 +170,19 @@ def test_tolerances_that_mean_nothing(tolerance: int) -> None:
     site = Site("c", 5, 1, 1.0)
     with pytest.raises(InputError, match=f"--tolerance: got {tolerance}, allowed are 0 to 10,000"):
         score_calls([site], [site], tolerance=tolerance)
+
+
+@given(
+    st.lists(st.tuples(st.integers(-12, 12), st.sampled_from((1, -1))), min_size=1, max_size=12),
+    st.lists(st.tuples(st.integers(-12, 12), st.sampled_from((1, -1))), min_size=1, max_size=12),
+)
+def test_intervals_stay_within_bounds_where_blocks_meet(
+    calls: list[tuple[int, int]], truth: list[tuple[int, int]]
+) -> None:
+    called = [site(BLOCK + at, strand, score) for score, (at, strand) in enumerate(calls)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("genomic_ulmfit.evaluation.scan_scores.RESAMPLES", 40)
+        found = score_calls(called, [site(BLOCK + at, strand) for at, strand in truth])
+    for name in METRICS:
+        value, low, high = getattr(found, name)
+        assert all(one is None or 0 <= one <= 1 for one in (value, low, high))

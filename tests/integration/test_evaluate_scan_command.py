@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -121,6 +122,9 @@ def test_a_scan_of_regions_is_remembered(
         assert (note in ran.stderr) == told
     summary.write_text('{"settings": {"regions": null}, "genome": {"simulated": true}}')
     assert "SIMULATED GENOME" in command("evaluate-scan", copied, truth).stderr
+    packed = tmp_path / "calls.bed.gz"
+    packed.write_bytes(gzip.compress(calls.read_bytes()))
+    assert "SIMULATED GENOME" in command("evaluate-scan", packed, truth).stderr
     summary.write_text('{"settings": {"regions": "some.bed"}}')
     bed = tmp_path / "some.bed"
     lines = [line.split("\t")[:3] for line in truth.read_text().splitlines()]

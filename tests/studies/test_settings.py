@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from genomic_ulmfit.data import splits
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.studies.settings import settle
-from genomic_ulmfit.training import probe_fit
+from genomic_ulmfit.models import classifier
+from genomic_ulmfit.models.config import Dropouts
+from genomic_ulmfit.studies.settings import recipe_sha256, settle
+from genomic_ulmfit.training import finetuning, probe_fit
 
 
 def test_a_folder_takes_the_study_that_began_it(tmp_path: Path) -> None:
@@ -27,3 +31,28 @@ def test_what_another_recipe_made_is_not_mixed_in(
     monkeypatch.setattr(probe_fit, "FRAME_SHARE", probe_fit.FRAME_SHARE + 1)
     with pytest.raises(InputError, match=r"with another recipe; .* Name another folder"):
         settle(tmp_path, {"seed": 1})
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "value"),
+    [
+        (probe_fit, "LEAST_SURE", 0.1),
+        (finetuning, "MOST_TOKENS", 1),
+        (splits, "TEST_SHARE", 0.5),
+        (classifier.PositionHead, "CHANNELS", 8),
+        (finetuning, "CLASSIFIER_DROPOUTS", Dropouts()),
+    ],
+)
+def test_whatever_is_changed_changes_the_recipe(
+    monkeypatch: pytest.MonkeyPatch, where: Any, name: str, value: Any
+) -> None:
+    before = recipe_sha256()
+    assert recipe_sha256() == before
+    monkeypatch.setattr(where, name, value)
+    assert recipe_sha256() != before
+
+
+def test_a_damaged_folder(tmp_path: Path) -> None:
+    (tmp_path / "study.json").write_text("{")
+    with pytest.raises(InputError, match=r"study\.json is damaged"):
+        settle(tmp_path, {})

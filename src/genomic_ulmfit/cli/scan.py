@@ -117,14 +117,11 @@ def scan(
     a genome; --threshold does without.
     """
     from genomic_ulmfit.console import note, plain_console
-    from genomic_ulmfit.errors import InputError
     from genomic_ulmfit.inference.scanning.scan_files import output_path
     from genomic_ulmfit.inference.scanning.scan_job import scan_genome
     from genomic_ulmfit.progress import Progress
     from genomic_ulmfit.reports.scan_figures import draw_region
 
-    if mode not in (None, "dense", "exact"):
-        raise InputError(f"--mode: got {mode!r}, allowed are dense and exact.")
     with Progress("bases") as progress:
         result = scan_genome(
             model,

@@ -41,7 +41,7 @@ _NEEDED = {
 
 _BASES = re.compile("[ACGTUN]{8,}", re.IGNORECASE)
 
-_INTEGER = r"-?(?:0|[1-9][0-9]{0,17})"
+_INTEGER = r"0|-?[1-9][0-9]{0,17}"
 
 
 def read_labelled(

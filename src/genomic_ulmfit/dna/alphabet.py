@@ -52,7 +52,7 @@ def encode(sequence: str | bytes, *, name: str = "sequence") -> Codes:
     InputError
         If a character is no IUPAC nucleotide letter (protein, gaps, digits).
     """
-    raw = sequence.encode("utf-8") if isinstance(sequence, str) else sequence
+    raw = sequence.encode("utf-8", "surrogatepass") if isinstance(sequence, str) else sequence
     codes = _ENCODE[np.frombuffer(raw, dtype=np.uint8)]
     invalid = codes == _INVALID
     if invalid.any():

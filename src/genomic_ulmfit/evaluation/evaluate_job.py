@@ -94,7 +94,7 @@ def evaluate_file(
     )
     targets = targets_of(table["label"], model.config)
     evaluation = evaluate_predictions(targets, probabilities, model.config.classes, seed=seed)
-    training = read_config(model_folder).get("training", {})
+    training = read_config(model_folder)["training"]
     trained_on = (training.get("table") or {}).get("sha256")
     learnt_from = split in (None, "train") and trained_on == file_sha256(table_path)
     return FileEvaluation(evaluation, split, is_simulated(table), learnt_from)

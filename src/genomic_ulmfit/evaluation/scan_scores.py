@@ -190,13 +190,14 @@ def score_calls(
         )
     order = np.argsort([-call.score for call in calls], kind="stable")
     calls = [calls[i] for i in order]
-    verdicts, distances = _match(calls, truth, others, tolerance)
+    verdicts, distances, at = _match(calls, truth, others, tolerance)
     counted = verdicts != LEFT_OUT
     scores = np.array([call.score for call in calls])[counted]
     right = verdicts[counted] == RIGHT
 
     blocks = _Blocks([*calls, *truth])
-    of_call = blocks.of(calls)[counted]
+    # A right call comes and goes with its site, on whichever side of a border it lies.
+    of_call = blocks.of(at)[counted]
     of_truth = blocks.of(truth)
     values = _scores(scores, right[None], np.array([len(truth)]), np.ones((1, len(scores))))
     rng = np.random.default_rng(seed)
@@ -238,8 +239,11 @@ def score_calls(
 
 def _match(
     calls: Sequence[Site], truth: Sequence[Site], others: Sequence[Site], tolerance: int
-) -> tuple[npt.NDArray[np.int64], tuple[int, ...]]:
-    """Return a verdict for each call, best first, and the distances of the right ones."""
+) -> tuple[npt.NDArray[np.int64], tuple[int, ...], list[Site]]:
+    """Return a verdict for each call, best first, and the distances of the right ones.
+
+    Beside them, the site that each right call was taken for, and all other calls as they are.
+    """
     free: dict[tuple[str, int], list[int]] = defaultdict(list)
     known: dict[tuple[str, int], list[int]] = defaultdict(list)
     for sites, into in ((truth, free), (others, known)):
@@ -249,15 +253,18 @@ def _match(
             positions.sort()
     verdicts = np.zeros(len(calls), dtype=np.int64)
     distances = []
+    at = list(calls)
     for number, call in enumerate(calls):
         strand = (call.contig, call.strand)
         index = _nearest(free[strand], call.position, tolerance, call.strand)
         if index is not None:
             verdicts[number] = RIGHT
-            distances.append((call.position - free[strand].pop(index)) * call.strand)
+            position = free[strand].pop(index)
+            distances.append((call.position - position) * call.strand)
+            at[number] = call._replace(position=position)
         elif _nearest(known[strand], call.position, tolerance, call.strand) is not None:
             verdicts[number] = LEFT_OUT
-    return verdicts, tuple(distances)
+    return verdicts, tuple(distances), at
 
 
 def _nearest(positions: list[int], wanted: int, tolerance: int, strand: int) -> int | None:

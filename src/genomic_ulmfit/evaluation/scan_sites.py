@@ -108,7 +108,8 @@ def scanned(calls: str | os.PathLike[str]) -> Scanned:
         The scan's calls.
     """
     try:
-        summary = json.loads(Path(calls).with_suffix(".json").read_text(encoding="utf-8"))
+        bed = Path(calls).with_suffix("") if Path(calls).suffix == ".gz" else Path(calls)
+        summary = json.loads(bed.with_suffix(".json").read_text(encoding="utf-8"))
         regions = summary["settings"]["regions"]
         simulated = summary.get("genome", {}).get("simulated")
     except (AttributeError, OSError, ValueError, KeyError, TypeError):

@@ -17,7 +17,7 @@ from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.inference.sequences import Named, in_chunks
 from genomic_ulmfit.models.awd_lstm import AWDLSTM, State
 from genomic_ulmfit.models.folder import read_config
-from genomic_ulmfit.models.precision import autocast, best_precision
+from genomic_ulmfit.models.precision import autocast, settled_precision
 from genomic_ulmfit.models.prediction import require_length
 from genomic_ulmfit.models.pretrained import encoder_folder
 from genomic_ulmfit.models.store import load_classifier, load_language_model
@@ -116,7 +116,7 @@ def embed(
     width = vector_width(encoder, pooling)
     tokenizer = encoder.config.tokenizer
     device = next(encoder.parameters()).device
-    precision = precision or best_precision()
+    precision = settled_precision(precision)
     encoder.eval()
     for chunk in in_chunks(sequences, CHUNK, CHUNK_BASES):
         for sequence in chunk:

@@ -10,7 +10,7 @@ from typing import NamedTuple, TextIO
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS
 from genomic_ulmfit.inference.sequences import Named, in_chunks
 from genomic_ulmfit.models.classifier import Classifier
-from genomic_ulmfit.models.precision import best_precision
+from genomic_ulmfit.models.precision import settled_precision
 from genomic_ulmfit.models.prediction import predict_probabilities
 
 CHUNK = 4096
@@ -64,7 +64,7 @@ def predict(
     InputError
         If a sequence has a length that the model does not take.
     """
-    precision = precision or best_precision()
+    precision = settled_precision(precision)
     for chunk in in_chunks(sequences, CHUNK, CHUNK_BASES):
         probabilities = predict_probabilities(
             model,

@@ -262,7 +262,13 @@ class PositionHead(nn.Module):
         news = bases[:, k - stride : k - stride + len(projected) * stride]
         news = news.reshape(len(bases), len(projected), -1)
         states = torch.tanh(projected).transpose(0, 1)
-        found = self.find(torch.cat([states, news], dim=2).transpose(1, 2))
+        seen = torch.cat([states, news], dim=2).transpose(1, 2)
+        if len(projected) == 1:
+            # Over one place, oneDNN's gradient of these convolutions in bf16 is not finite.
+            with torch.autocast(seen.device.type, enabled=False):
+                found = self.find(seen.float())
+        else:
+            found = self.find(seen)
         logits: Tensor = self.motifs(found) + self.bases(self.dropout(bases.flatten(1)))
         return logits if self.frames is None else logits + self.frames(bases)
 

@@ -92,6 +92,7 @@ def read_config(folder: str | Path, kind: str | None = None) -> dict[str, Any]:
             f"{folder / CONFIG}: format version {version} is newer than the {FORMAT_VERSION} this "
             "program reads. Update genomic-ulmfit."
         )
+    config.setdefault("training", {})
     # Folders without the entry are from the time when all weights were fp32.
     if str(config.setdefault("weights", "fp32")) not in NUMBER_FORMATS:
         raise InputError(

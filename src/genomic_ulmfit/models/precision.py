@@ -94,6 +94,30 @@ def require_precision(precision: str, told: str, *devices: torch.device) -> None
         )
 
 
+def settled_precision(
+    precision: str | None, *devices: torch.device, told: str = "precision"
+) -> str:
+    """Return the precision that was asked for if devices have it, or the best if none was.
+
+    Parameters
+    ----------
+    precision : str or None
+    *devices : torch.device
+        All that will compute in it; the processor if none is given.
+    told : str
+        Who wants it, for the message.
+
+    Raises
+    ------
+    InputError
+        As `require_precision`.
+    """
+    if precision is None:
+        return best_precision(*devices)
+    require_precision(precision, told, *devices)
+    return precision
+
+
 def autocast(precision: str, device: torch.device = CPU) -> contextlib.AbstractContextManager[Any]:
     """Return a context in which the forward pass runs in `precision` ("bf16" or "fp32").
 

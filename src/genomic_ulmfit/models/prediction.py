@@ -14,7 +14,7 @@ from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
 from genomic_ulmfit.models.classifier import Classifier
-from genomic_ulmfit.models.precision import autocast, best_precision
+from genomic_ulmfit.models.precision import autocast, settled_precision
 
 
 def predict_probabilities(
@@ -88,7 +88,7 @@ def predict_logits(
     model.eval()
     config = model.config
     sequences = TokenizedSequences.of(codes, config.encoder.tokenizer, config.readings)
-    with torch.no_grad(), autocast(precision or best_precision(device), device):
+    with torch.no_grad(), autocast(settled_precision(precision, device), device):
         # With and without context, sequences of one length are not to be padded to another.
         for batch in sequences.in_order_of_length(batch_size, pad=config.length is None):
             of_batch = model(*(part.to(device) for part in batch[1:]))

@@ -1,7 +1,7 @@
 """One cell of the study: a model trained on one split with one seed, and tested.
 
 Every cell is written to a file of its own when it is done, so that an interrupted study goes on
-where it stopped, and several processes can share one.
+where it stopped, and processes that are given different cells can share one.
 """
 
 from __future__ import annotations

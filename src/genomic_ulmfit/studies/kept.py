@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import write_json
 
 
@@ -31,9 +32,19 @@ def kept(
     Returns
     -------
     dict
+
+    Raises
+    ------
+    InputError
+        If the file holds something else.
     """
     if path.exists():
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            raise InputError(
+                f"{path}: is damaged. Remove it, and what it held will be made again."
+            ) from None
         if holds(found):
             return found
     made = make()

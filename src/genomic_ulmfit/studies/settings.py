@@ -4,22 +4,40 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from genomic_ulmfit import __version__
+from genomic_ulmfit.data import negatives, splits
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.evaluation.baselines import KMER_LENGTHS
+from genomic_ulmfit.evaluation import baselines
 from genomic_ulmfit.files import write_json
-from genomic_ulmfit.models.frames import SEGMENT_LENGTHS
+from genomic_ulmfit.models import classifier, config, frames, probe
+from genomic_ulmfit.models import motifs as motif_network
 from genomic_ulmfit.models.precision import (
     CPU,
     best_precision,
     require_precision,
     training_device,
 )
-from genomic_ulmfit.training import motifs, places, probe_fit, recipes
-from genomic_ulmfit.training.finetuning_recipe import FROZEN, NAIVE, PRETRAINED
+from genomic_ulmfit.training import (
+    finetuning,
+    finetuning_recipe,
+    motifs,
+    places,
+    probe_fit,
+    recipes,
+)
+
+MODULES = (
+    *(negatives, splits),
+    *(classifier, config, frames, motif_network, probe),
+    *(finetuning, finetuning_recipe, motifs, places, probe_fit, recipes),
+    baselines,
+)
+"""Whose constants decide what the rows of a study are."""
 
 
 def settle(out: Path, settings: dict[str, Any]) -> str:
@@ -49,7 +67,10 @@ def settle(out: Path, settings: dict[str, Any]) -> str:
     if not path.exists():
         precision = best_precision(CPU, training_device())
         write_json(path, {**settings, "precision": precision})
-    found = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise InputError(f"--out: {path} is damaged; name another folder.") from None
     differing = [name for name in settings if found.get(name) != settings[name]]
     own = [name for name in differing if name in ("version", "recipe")]
     if own:
@@ -69,23 +90,25 @@ def settle(out: Path, settings: dict[str, Any]) -> str:
 
 
 def recipe_sha256() -> str:
-    """Return a checksum of the numbers that say how the rows of a study are trained."""
-    constants = (
-        recipes.RECIPES,
-        places.WORD_SEGMENTS,
-        places.STATE_SEGMENTS,
-        probe_fit.FRAME_SHARE,
-        probe_fit.RIDGES,
-        probe_fit.MOST_FOR_EVIDENCE,
-        probe_fit.MOST_FOR_FIT,
-        probe_fit.MOST_FOR_CALIBRATION,
-        probe_fit.MOST_STATES,
-        probe_fit.FEWEST_FOR_FIT,
-        KMER_LENGTHS,
-        SEGMENT_LENGTHS,
-        NAIVE,
-        PRETRAINED,
-        FROZEN,
-        (motifs.BATCH, motifs.EPOCHS, motifs.PATIENCE, motifs.MIN_STEPS),
-    )
-    return hashlib.sha256(repr(constants).encode("utf-8")).hexdigest()
+    """Return a checksum of the numbers that say how the rows of a study are trained.
+
+    They are the constants, in capitals, of the modules that train and of the networks in them, so
+    that a new one cannot be forgotten.
+    """
+    constants = {
+        f"{module.__name__}.{name}": value
+        for module in MODULES
+        for name, value in _constants(module)
+    }
+    return hashlib.sha256(repr(sorted(constants.items())).encode("utf-8")).hexdigest()
+
+
+def _constants(module: ModuleType) -> Iterator[tuple[str, str]]:
+    """Yield names and values of a module's constants, and of those of its classes."""
+    for name, value in vars(module).items():
+        if name.isupper() and not isinstance(value, ModuleType):
+            yield name, repr(value)
+        elif isinstance(value, type) and value.__module__ == module.__name__:
+            for own, inside in vars(value).items():
+                if own.isupper():
+                    yield f"{name}.{own}", repr(inside)

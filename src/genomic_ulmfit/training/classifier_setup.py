@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -202,8 +203,8 @@ def recipe_for(encoder: LanguageModel | None, epochs: int | None = None) -> Fine
     recipe = NAIVE if encoder is None else PRETRAINED
     if epochs is None:
         return recipe
-    if epochs < 1:
-        raise InputError(f"--epochs: got {epochs}, allowed is 1 or more.")
+    if not isinstance(epochs, Integral) or epochs < 1:
+        raise InputError(f"--epochs: got {epochs!r}, allowed is 1 or more.")
     return replace(recipe, stages=(*recipe.stages[:-1], replace(recipe.stages[-1], epochs=epochs)))
 
 

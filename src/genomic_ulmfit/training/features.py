@@ -16,7 +16,7 @@ from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.files import atomic_path
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
 from genomic_ulmfit.models.classifier import side_by_side
-from genomic_ulmfit.models.precision import autocast, best_precision
+from genomic_ulmfit.models.precision import autocast, settled_precision
 from genomic_ulmfit.progress import tracked
 
 States = npt.NDArray[np.float16]
@@ -67,7 +67,7 @@ def frozen_states(
     states = np.empty((len(codes), n_tokens, width * readings.count), dtype=np.float16)
     device = next(encoder.parameters()).device
     encoder.eval()
-    with torch.no_grad(), autocast(precision or best_precision(device), device):
+    with torch.no_grad(), autocast(settled_precision(precision, device), device):
         for batch in tracked(
             sequences.in_order_of_length(BATCH),
             "Hidden states",
@@ -108,7 +108,7 @@ def cached_states(
     numpy.ndarray of float16, shape (len(codes), n_tokens, width)
         Read from disk as it is needed.
     """
-    precision = precision or best_precision()
+    precision = settled_precision(precision)
     digest = hashlib.sha256(f"{sha256} {precision} {len(codes)} {readings}".encode())
     for sequence in codes:
         digest.update(len(sequence).to_bytes(4, "little") + sequence.tobytes())

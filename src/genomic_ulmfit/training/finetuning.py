@@ -22,7 +22,7 @@ from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig, apart
 from genomic_ulmfit.models.config import CLASSIFIER_DROPOUTS
 from genomic_ulmfit.models.language_model import LanguageModel
-from genomic_ulmfit.models.precision import autocast, best_precision, training_device
+from genomic_ulmfit.models.precision import autocast, settled_precision, training_device
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.training.features import CACHE_LIMIT, States
 from genomic_ulmfit.training.finetuning_recipe import FineTuningRecipe, Stage
@@ -260,7 +260,7 @@ def fine_tune(
         After each epoch: ``step``, ``epoch``, ``stage``, ``train_loss``, ``valid_loss``,
         ``valid_accuracy``.
     """
-    precision = precision or best_precision(training_device())
+    precision = settled_precision(precision, training_device())
     torch.manual_seed(seed)
     model = Classifier(config, CLASSIFIER_DROPOUTS.scaled(recipe.dropout))
     if encoder is not None:

@@ -73,7 +73,7 @@ def fit_motifs(
         generator=torch.Generator().manual_seed(seed),
     )
     # The caller's random numbers go on as if nothing had been drawn here.
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(range(min(1, torch.cuda.device_count()))):
         torch.manual_seed(seed)
         task = _MotifTask(MotifNetwork(n_classes, _one_length(lengths), frames))
         trainer = make_trainer(

@@ -19,7 +19,7 @@ from genomic_ulmfit.models.awd_lstm import AWDLSTM
 from genomic_ulmfit.models.config import LANGUAGE_MODEL_DROPOUTS, EncoderConfig
 from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.models.memory import freed_memory_kept
-from genomic_ulmfit.models.precision import best_precision, training_device
+from genomic_ulmfit.models.precision import settled_precision, training_device
 from genomic_ulmfit.training.checkpoints import (
     CHECKPOINT,
     AtomicCheckpointIO,
@@ -94,7 +94,7 @@ def pretrain(
         If there is nothing to resume, or it was another run.
     """
     folder = Path(folder)
-    precision = precision or best_precision(training_device())
+    precision = settled_precision(precision, training_device())
     devices, nodes = processes(devices, nodes)
     if not len(corpus.without_excluded_regions().held_out):
         raise InputError(

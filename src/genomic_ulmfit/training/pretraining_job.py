@@ -22,7 +22,7 @@ from genomic_ulmfit.files import file_sha256
 from genomic_ulmfit.models.config import preset as preset_config
 from genomic_ulmfit.models.folder import require_no_model
 from genomic_ulmfit.models.markov import MarkovModel
-from genomic_ulmfit.models.precision import best_precision, training_device
+from genomic_ulmfit.models.precision import settled_precision, training_device
 from genomic_ulmfit.models.pretrained import encoder_folder
 from genomic_ulmfit.models.store import load_language_model, save_language_model
 from genomic_ulmfit.training.checkpoints import CHECKPOINT, precision_to_resume
@@ -126,7 +126,7 @@ def pretrain_genomes(
             raise InputError(f"--hold-out: {error}") from None
     if precision is None and resume:
         precision = precision_to_resume(out / CHECKPOINT)
-    precision = precision or best_precision(training_device())
+    precision = settled_precision(precision, training_device())
     model, report = pretrain(
         corpus,
         out,

@@ -191,6 +191,8 @@ def test_what_a_model_leaves_open() -> None:
         ({"anchor": -1}, "--anchor: got -1"),
         ({"step": 0}, "--step: got 0"),
         ({"target": "x"}, "--class: got 'x', allowed are other, promoter"),
+        ({"mode": "Dense"}, "--mode: got 'Dense', allowed are dense and exact"),
+        ({"precision": "fp16"}, "precision: got 'fp16', allowed are bf16 and fp32"),
     ):
         with pytest.raises(InputError, match=message):
             make_settings(MODEL, **wrong)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pybigtools
 import pytest
 
+from genomic_ulmfit import SequenceClassifier
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, decode
 from genomic_ulmfit.dna.genome import Contig, Gene, Genome
 from genomic_ulmfit.dna.simulate import write_genbank
@@ -211,6 +213,20 @@ def test_a_model_that_does_not_know_its_site_says_so(
     assert any(said in note for note in unknown.notes)
     known = run(motif_folder, fasta, tmp_path / "known")
     assert not any(said in note for note in known.notes)
+
+
+def test_a_model_without_a_record_of_training(
+    motif_folder: Path, genbank: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "bare"
+    shutil.copytree(motif_folder, folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    del config["training"]
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    assert places(run(folder, genbank, tmp_path / "scan")) == CALLED
+    loaded = SequenceClassifier.load(folder)
+    with pytest.raises(InputError, match=r"folder: .* no card can be written"):
+        loaded.save(tmp_path / "again")
 
 
 def test_min_distance_and_threshold(motif_folder: Path, tmp_path: Path) -> None:

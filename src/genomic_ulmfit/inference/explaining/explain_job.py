@@ -48,7 +48,7 @@ from genomic_ulmfit.inference.sequences import read_sequences
 from genomic_ulmfit.inference.targets import Floats, Question, target_index, window_of
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.folder import CONFIG, read_config
-from genomic_ulmfit.models.precision import best_precision
+from genomic_ulmfit.models.precision import settled_precision
 from genomic_ulmfit.models.prediction import require_length
 from genomic_ulmfit.models.store import load_classifier
 
@@ -124,7 +124,7 @@ def explain(
     column = target_index(model.config.classes, target)
     if anchor is None:
         anchor = config["training"].get("anchor")
-    precision = precision or best_precision()
+    precision = settled_precision(precision)
 
     begun = time.monotonic()
     ids: list[str] = []

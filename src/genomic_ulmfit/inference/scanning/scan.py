@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +22,10 @@ from genomic_ulmfit.inference.windows.dense import CONTEXT, STREAMS, ByStrand, d
 from genomic_ulmfit.inference.windows.exact import exact_logits
 from genomic_ulmfit.inference.windows.runs import Run, cut_runs
 from genomic_ulmfit.models.classifier import Classifier
-from genomic_ulmfit.models.precision import best_precision
+from genomic_ulmfit.models.precision import settled_precision
 
 Mode = Literal["dense", "exact"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 Places = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float32]
 
@@ -158,7 +159,9 @@ def make_settings(
     if not 1 <= step <= LARGEST_STEP:
         raise InputError(f"--step: got {step}, allowed are 1 to {LARGEST_STEP:,}.")
     column = target_index(config.classes, target)
-    return ScanSettings(window, anchor, step, column, mode, precision or best_precision())
+    if mode not in MODES:
+        raise InputError(f"--mode: got {mode!r}, allowed are {' and '.join(MODES)}.")
+    return ScanSettings(window, anchor, step, column, mode, settled_precision(precision))
 
 
 def whole_genome(genome: Genome) -> list[Interval]:
