@@ -65,41 +65,12 @@ def evaluate_scan(
 
     from genomic_ulmfit.cli.metric_table import metric_table
     from genomic_ulmfit.console import note, plain_console
-    from genomic_ulmfit.dna.bed import read_bed
-    from genomic_ulmfit.evaluation.scan_scores import METRICS, score_calls
-    from genomic_ulmfit.evaluation.scan_sites import (
-        read_calls,
-        read_truth,
-        require_in_order,
-        scanned,
-        select,
-    )
+    from genomic_ulmfit.evaluation.evaluate_scan_job import evaluate_calls
+    from genomic_ulmfit.evaluation.scan_scores import METRICS
 
-    require_in_order(calls, truth)
-    compared = select(
-        read_calls(calls),
-        read_truth(truth),
-        name=truth_name,
-        regions=None if regions is None else read_bed(regions),
+    scores, remarks = evaluate_calls(
+        calls, truth, tolerance=tolerance, truth_name=truth_name, regions=regions, seed=seed
     )
-    scores = score_calls(
-        compared.calls, compared.truth, others=compared.others, tolerance=tolerance, seed=seed
-    )
-    remarks = [*compared.notes, *scores.notes]
-    looked_at = scanned(calls)
-    if looked_at.simulated:
-        remarks.append("SIMULATED GENOME: these scores say nothing about real DNA.")
-    if regions is None and looked_at.regions is not None:
-        remarks.append(
-            f"The scan looked at the regions of {looked_at.regions} alone, and sites elsewhere "
-            "count as missed; leave them out with --regions."
-        )
-    if regions is None and compared.others:
-        remarks.append(
-            "Calls count wherever they lie, but sites of one name alone: so precision, F1 and "
-            "AUPRC are lower than they would be if all sites counted. Where these sites were "
-            "chosen by place, --regions confines calls to it."
-        )
     for text in remarks:
         note(text)
     if as_json:

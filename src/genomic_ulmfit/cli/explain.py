@@ -84,39 +84,26 @@ def explain(
     class; mutagenesis.npz and variants.tsv also have probabilities.
     """
     from genomic_ulmfit.console import note, plain_console
-    from genomic_ulmfit.files import write_text
-    from genomic_ulmfit.inference.explaining.explain_files import LOGOS, PAGE
-    from genomic_ulmfit.inference.explaining.explain_job import explain as explain_all
+    from genomic_ulmfit.inference.explaining.explain_files import PAGE
     from genomic_ulmfit.inference.explaining.profiles import from_site
     from genomic_ulmfit.progress import Progress
-    from genomic_ulmfit.reports.explain_figures import draw_average, draw_sequence
-    from genomic_ulmfit.reports.explain_page import render_explanation
+    from genomic_ulmfit.reports.explain_job import explain_and_draw
     from genomic_ulmfit.reports.numbers import interval, number
 
     with Progress("done") as progress:
-        result = explain_all(
+        result = explain_and_draw(
             model,
             sequences,
             out,
             methods=method,
             target=target,
             anchor=anchor,
+            logos=logos,
             variants=variants,
             genome=genome,
             report=progress,
         )
-        explanation = result.explanation
-        average, of_each = None, []
-        if explanation is not None:
-            average = draw_average(explanation)
-            if average is not None:
-                average.save(out)
-            shown = min(logos, len(explanation.ids))
-            for row in range(shown):
-                progress("Drawing", row, shown)
-                of_each.append(draw_sequence(explanation, row))
-                of_each[-1].save(out / LOGOS)
-        write_text(out / PAGE, render_explanation(result, average, of_each))
+    explanation = result.explanation
 
     console = plain_console()
     if explanation is not None:

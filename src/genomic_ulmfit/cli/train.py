@@ -9,9 +9,6 @@ import typer
 
 from genomic_ulmfit.limits import LARGEST_SEED
 
-FEW_FOR_A_NETWORK = 400
-"""Labelled sequences. With fewer a linear probe does better (docs/few-labels.md)."""
-
 
 def train(
     table: Annotated[
@@ -118,9 +115,3 @@ def train(
     console.print(f"written to {out}")
     for text in training["notes"]:
         note(text)
-    if training["n_train"] < FEW_FOR_A_NETWORK and training["recipe"]["probe"] is None:
-        note(
-            f"{training['n_train']:,} sequences are few to train a network on: it may have learnt "
-            "them by heart, so keep some for a test. From sequences of one length and a pretrained "
-            "encoder --head auto fits a linear probe, which learns more."
-        )

@@ -29,6 +29,9 @@ from genomic_ulmfit.training.classifier_setup import (
     targets_of,
 )
 
+FEW_FOR_A_NETWORK = 400
+"""Labelled sequences. With fewer a linear probe does better (docs/few-labels.md)."""
+
 ODD_LENGTHS = 0.1
 """Share of rows, below which those of unusual length are taken for a mistake."""
 
@@ -93,6 +96,12 @@ def train_classifier(
     config = classifier_config(codes, train["label"].to_numpy(), architecture, head, context)
     anchor = _anchor(table, table_path, config.length, notes)
     recipe = choose_recipe(len(codes), config, start, head, epochs)
+    if len(codes) < FEW_FOR_A_NETWORK and recipe.probe is None:
+        notes.append(
+            f"{len(codes):,} sequences are few to train a network on: it may have learnt them by "
+            "heart, so keep some for a test. From sequences of one length and a pretrained encoder "
+            "--head auto fits a linear probe, which learns more."
+        )
     valid = table[table["split"] == "valid"] if "split" in table else table[:0]
     watched = _validation(valid, config, table_path) if len(valid) else None
     training = classifier_facts(
