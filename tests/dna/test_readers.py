@@ -302,7 +302,7 @@ def test_many_left_out_are_counted_over_all_records(read):
     first = genbank(*["10^11"] * 3, name="A")
     second = genbank("10^11", "1..18", name="B")
     genome = read(first + second)
-    assert genome.notes == ("4 CDS left out, location between two bases: g1, g2, g3, ….",)
+    assert genome.notes == ("4 CDS left out, location between two bases: g1, g2, g3, ....",)
     assert [len(contig.genes) for contig in genome.contigs] == [0, 1]
 
 

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import replace
 
 from genomic_ulmfit.dna.genome import Contig, Genome
+from genomic_ulmfit.errors import listed
 
 SAME = 0.95
 """Share of a genome's bases in contigs that are there already from which on it is the same one: it
@@ -55,10 +56,9 @@ class KnownContigs:
                 "already."
             ]
         others = sorted(repeated | set(bases_in))
-        shown = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
         return replace(genome, contigs=tuple(new.values())), [
             f"{name}: {len(genome.contigs) - len(new):,} of its {len(genome.contigs):,} contigs "
-            f"were left out, because they are there already, in {shown}."
+            f"were left out, because they are there already, in {listed(others)}."
         ]
 
     def remember(self, genome: Genome, name: str) -> None:

@@ -25,8 +25,8 @@ from genomic_ulmfit.data.negatives import (
 )
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, decode
 from genomic_ulmfit.dna.bed import BedLine, read_bed, site_position
-from genomic_ulmfit.dna.genome import Contig, Genome
-from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.dna.genome import Contig, Genome, site_offset
+from genomic_ulmfit.errors import InputError, listed
 
 PROMOTER = 1
 OTHER = 0
@@ -142,7 +142,8 @@ def promoter_table(
             if not gene.start_known:
                 open_start += 1
                 continue
-            start = gene.start - upstream if gene.strand > 0 else gene.end - downstream
+            first = gene.start if gene.strand > 0 else gene.end - 1
+            start = first - site_offset(gene.strand, length, upstream)
             codes = contig.window(start, start + length, gene.strand)
             if codes is None:
                 off_edge += 1
@@ -256,9 +257,7 @@ def _windows_at_sites(
     repeated = off_edge = ambiguous = of_others = 0
     for line in read_bed(bed).lines:
         contig, strand = _checked_site(line, bed, genome, contigs)
-        start = site_position(line) - upstream
-        if strand < 0:
-            start = site_position(line) + 1 + upstream - length
+        start = site_position(line) - site_offset(strand, length, upstream)
         codes = contig.window(start, start + length, strand)
         place, name = (contig.name, start, strand), f"tss_{line.number}"
         names.add(line.fields[3])
@@ -281,7 +280,7 @@ def _windows_at_sites(
     if named is not None and named not in names:
         raise InputError(
             f"--tss-name: got {named!r}, but no site in {bed} has this name; names found are "
-            f"{', '.join(sorted(names)[:3])}{', ...' if len(names) > 3 else ''}."
+            f"{listed(sorted(names))}."
         )
     notes = []
     if of_others:
@@ -304,7 +303,7 @@ def _checked_site(
     if line.contig not in contigs:
         raise InputError(
             f"{place}: contig {line.contig!r} is not in {genome.name}, which has "
-            f"{', '.join(list(contigs)[:5])}. Give the BED file of this genome."
+            f"{listed(contigs)}. Give the BED file of this genome."
         )
     if line.strand is None:
         found = f"is {line.fields[5]!r}" if len(line.fields) > 5 else "is missing"

@@ -26,7 +26,7 @@ from Bio.SeqRecord import SeqRecord
 from genomic_ulmfit.dna.alphabet import encode
 from genomic_ulmfit.dna.genome import Contig, Gene, Genome
 from genomic_ulmfit.dna.intervals import merged
-from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.errors import InputError, listed
 from genomic_ulmfit.files import GZIP, readable
 
 # How `genomic_ulmfit.dna.simulate` marks what it writes, so that nobody takes it for biology.
@@ -329,8 +329,7 @@ def _span(feature: SeqFeature, length: int, circular: bool) -> tuple[int, int] |
 
 
 def _left_out_sentence(reason: str, names: list[str]) -> str:
-    shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
-    return f"{len(names)} CDS left out, {reason}: {shown}."
+    return f"{len(names)} CDS left out, {reason}: {listed(names)}."
 
 
 def _tss(record: SeqRecord) -> tuple[tuple[int, int], ...]:

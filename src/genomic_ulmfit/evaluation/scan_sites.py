@@ -14,7 +14,7 @@ import numpy as np
 
 from genomic_ulmfit.dna.bed import Bed, BedLine, read_bed, site_position, thick_base
 from genomic_ulmfit.dna.intervals import merged
-from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.errors import InputError, listed
 
 _LOG_ODDS = "logOdds"
 
@@ -180,15 +180,15 @@ def select(
     named = {site.contig for site in truth}
     if calls and not named & {call.contig for call in calls}:
         raise InputError(
-            f"The calls are on contigs named {_some({call.contig for call in calls})}, the truth "
-            f"on {_some(named)}: none in common. Rename the contigs in one of the files; they "
-            "must have the names that the scanned genome has."
+            f"The calls are on contigs named {listed(sorted({call.contig for call in calls}))}, "
+            f"the truth on {listed(sorted(named))}: none in common. Rename the contigs in one of "
+            "the files; they must have the names that the scanned genome has."
         )
     elsewhere = [call for call in calls if call.contig not in named]
     if elsewhere:
         notes.append(
             f"{len(elsewhere):,} calls are on contigs without any known site "
-            f"({_some({call.contig for call in elsewhere})}) and were left out."
+            f"({listed(sorted({call.contig for call in elsewhere}))}) and were left out."
         )
         calls = [call for call in calls if call.contig in named]
     called = {call.contig for call in calls}
@@ -206,13 +206,13 @@ def select(
         raise InputError(
             f"--truth-name: got {name!r}, but none of {len(truth):,} known sites"
             f"{' in the regions' if regions else ''} has this name; names found are "
-            f"{_some({site.name for site in truth})}."
+            f"{listed(sorted({site.name for site in truth}))}."
         )
     unseen = [site for site in counted if site.contig not in called]
     if unseen and called:
         notes.append(
             f"{len(unseen):,} known sites are on contigs without any call "
-            f"({_some({site.contig for site in unseen})}) and count as missed."
+            f"({listed(sorted({site.contig for site in unseen}))}) and count as missed."
         )
     others = [site for site in truth if name is not None and site.name != name]
     if others:
@@ -246,7 +246,3 @@ class _Regions:
         spans = self.spans.get(site.contig, [])
         index = bisect.bisect_right(spans, site.position, key=lambda span: span[0]) - 1
         return index >= 0 and site.position < spans[index][1]
-
-
-def _some(names: set[str]) -> str:
-    return ", ".join(sorted(names)[:3]) + (", ..." if len(names) > 3 else "")

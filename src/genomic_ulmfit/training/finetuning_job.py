@@ -12,7 +12,7 @@ import pandas as pd
 
 from genomic_ulmfit.data.tables import is_simulated, read_labelled
 from genomic_ulmfit.dna.alphabet import Codes
-from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.errors import InputError, listed
 from genomic_ulmfit.files import file_sha256
 from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
 from genomic_ulmfit.models.folder import require_no_model
@@ -226,8 +226,9 @@ def _anchor(
         return None
     anchors = table["anchor"].unique()
     if len(anchors) > 1 or not isinstance(anchors[0], np.integer):
-        shown = ", ".join(map(str, anchors[:3])) + ", ..." * (len(anchors) > 3)
-        notes.append(f"Column anchor holds {shown}, not one whole number, and is not used.")
+        notes.append(
+            f"Column anchor holds {listed(anchors)}, not one whole number, and is not used."
+        )
         return None
     anchor = int(anchors[0])
     if anchor < 0:

@@ -12,7 +12,7 @@ import numpy as np
 
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, decode, encode, reverse_complement
 from genomic_ulmfit.dna.genome import Contig
-from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.errors import InputError, listed
 from genomic_ulmfit.files import read_text
 from genomic_ulmfit.inference.explaining.profiles import from_site
 from genomic_ulmfit.inference.log_odds import log_odds, probability
@@ -312,9 +312,9 @@ def check_reference(variant: Variant, contigs: Mapping[str, Contig]) -> None:
     """Raise `InputError` unless a variant's reference allele stands where it says."""
     contig = contigs.get(variant.contig)
     if contig is None:
-        names = ", ".join(list(contigs)[:3]) + (", ..." if len(contigs) > 3 else "")
         raise InputError(
-            f"{variant.place}: there is no sequence {variant.contig!r}; there are {names}."
+            f"{variant.place}: there is no sequence {variant.contig!r}; there are "
+            f"{listed(contigs)}."
         )
     end = variant.position + len(variant.ref)
     if end > len(contig):

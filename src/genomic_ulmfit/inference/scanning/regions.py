@@ -10,7 +10,7 @@ from pathlib import Path
 from genomic_ulmfit.dna.bed import read_bed
 from genomic_ulmfit.dna.genome import Contig, Genome
 from genomic_ulmfit.dna.intervals import merged
-from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.errors import InputError, listed
 from genomic_ulmfit.inference.scanning.calls import Call
 from genomic_ulmfit.inference.scanning.scan import Interval
 from genomic_ulmfit.inference.scanning.tracks import Spans, Spool
@@ -64,10 +64,9 @@ def read_regions(path: str | Path, genome: Genome) -> list[Interval]:
     spans: dict[str, list[tuple[int, int]]] = {name: [] for name in contigs}
     for line in read_bed(path).lines:
         if line.contig not in contigs:
-            names = ", ".join(list(contigs)[:3]) + (", ..." if len(contigs) > 3 else "")
             raise InputError(
                 f"--regions: {path}, line {line.number}: there is no contig {line.contig!r} in "
-                f"the genome; it has {names}."
+                f"the genome; it has {listed(contigs)}."
             )
         if line.end > len(contigs[line.contig]):
             raise InputError(

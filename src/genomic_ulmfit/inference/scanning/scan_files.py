@@ -17,7 +17,7 @@ import pybigtools
 from genomic_ulmfit.dna.bed import BedLine, read_bed
 from genomic_ulmfit.dna.genome import Genome
 from genomic_ulmfit.dna.readers import read_genome
-from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.errors import InputError, listed
 from genomic_ulmfit.inference.scanning.call_files import BED_COLUMNS
 from genomic_ulmfit.inference.scanning.tracks import TRACKS, Spans
 
@@ -129,8 +129,9 @@ def find_scan(place: str | os.PathLike[str]) -> Path:
     if not found:
         raise InputError(f"{place}: there is no scan in this folder. Make one: genomic-ulmfit scan")
     if len(found) > 1:
-        names = ", ".join(map(str, found[:4])) + (", ..." if len(found) > 4 else "")
-        raise InputError(f"{place}: there are {len(found)} scans in this folder; name one: {names}")
+        raise InputError(
+            f"{place}: there are {len(found)} scans in this folder; name one: {listed(found, 4)}"
+        )
     return found[0]
 
 
