@@ -13,13 +13,12 @@ import torch
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, decode, encode, reverse_complement
 from genomic_ulmfit.dna.genome import Contig
 from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.inference.explaining.variant_files import Variant, read_variants
 from genomic_ulmfit.inference.explaining.variants import (
     EFFECT_COLUMNS,
     Effect,
-    Variant,
     _windows,
     effect_row,
-    read_variants,
     variant_effects,
 )
 from genomic_ulmfit.inference.scanning.scan import Interval, make_settings, scan

@@ -9,7 +9,8 @@ from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.dna.genome import Contig
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.inference.explaining.variants import Effect, read_variants, variant_effects
+from genomic_ulmfit.inference.explaining.variant_files import read_variants
+from genomic_ulmfit.inference.explaining.variants import Effect, variant_effects
 from genomic_ulmfit.inference.targets import Question, window_of
 from genomic_ulmfit.models.classifier import Classifier
 
