@@ -90,6 +90,13 @@ def test_fasta_with_integer_labels_and_no_split(tmp_path: Path) -> None:
     assert table["label"].tolist() == [1, 0]
 
 
+def test_fasta_without_ids_and_with_tabs(tmp_path: Path) -> None:
+    table = read_labelled(written(tmp_path, "> label=a split=test\nA\tC\n>label=b split=train\nGT\n"))
+    assert table["id"].tolist() == ["sequence_1", "sequence_2"]
+    assert table["sequence"].tolist() == ["AC", "GT"]
+    assert table["label"].tolist() == ["a", "b"]
+
+
 def test_letters_are_made_uniform(tmp_path: Path) -> None:
     path = written(tmp_path, "sequence,label\n acguRyn ,x\n")
     assert read_labelled(path)["sequence"].tolist() == ["ACGTNNN"]
@@ -105,6 +112,7 @@ def test_missing_ids_are_counted_out(tmp_path: Path) -> None:
     [
         (["1", "0"], [1, 0]),
         (["-1", "20"], [-1, 20]),
+        (["-0", "0"], ["-0", "0"]),
         (["1", "x"], ["1", "x"]),
         (["01", "2"], ["01", "2"]),
         (["1.0", "2"], ["1.0", "2"]),

@@ -224,6 +224,8 @@ def _parse_fasta(path: Path, text: str) -> pd.DataFrame:
     rows: list[dict[str, str]] = []
     for title, sequence in SimpleFastaParser(io.StringIO(text)):
         name, *description = title.split() or [""]
+        if name.partition("=")[0] in ("label", "split"):  # '> label=promoter' has no id.
+            name, description = f"sequence_{len(rows) + 1}", [name, *description]
         fields = {}
         for word, after in pairwise([*description, "="]):
             key, _, value = word.partition("=")
@@ -237,7 +239,8 @@ def _parse_fasta(path: Path, text: str) -> pd.DataFrame:
                     f"quotes; if not, move it before {word}."
                 )
             fields[key] = value
-        rows.append({"id": name, "sequence": sequence, **fields})
+        # Tabs too: the parser takes out spaces only.
+        rows.append({"id": name, "sequence": sequence.replace("\t", ""), **fields})
     table = pd.DataFrame(rows, dtype=str)
     if "label" not in table:
         raise InputError(
