@@ -91,7 +91,8 @@ def test_fasta_with_integer_labels_and_no_split(tmp_path: Path) -> None:
 
 
 def test_fasta_without_ids_and_with_tabs(tmp_path: Path) -> None:
-    table = read_labelled(written(tmp_path, "> label=a split=test\nA\tC\n>label=b split=train\nGT\n"))
+    text = "> label=a split=test\nA\tC\n>label=b split=train\nGT\n"
+    table = read_labelled(written(tmp_path, text))
     assert table["id"].tolist() == ["sequence_1", "sequence_2"]
     assert table["sequence"].tolist() == ["AC", "GT"]
     assert table["label"].tolist() == ["a", "b"]
