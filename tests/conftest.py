@@ -22,6 +22,14 @@ hypothesis.settings.register_profile("project", deadline=None)
 hypothesis.settings.load_profile("project")
 
 
+LONG = ("integration", "training", "faults")
+"""Rooms whose files take longest. They go first, so that no process is left alone with one."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def listen_to_ctrl_c() -> Iterator[None]:
     """Undo what a background shell did: it starts its jobs deaf to Ctrl-C, and their children."""
