@@ -14,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from genomic_ulmfit.data.tables import read_labelled, write_table
 from genomic_ulmfit.studies.learning_curve import draw_subset
+from genomic_ulmfit.training import motifs
 from genomic_ulmfit.training.classifier_setup import encode_all
 from genomic_ulmfit.training.probe_fit import fit_head, head_probabilities
 from genomic_ulmfit.training.recipes import recipe_by_labels
@@ -127,8 +128,14 @@ def test_goes_on_where_it_stopped(
 
 
 def test_a_small_table_gets_the_sizes_it_has_rows_for(
-    promoters_csv: Path, encoder_folder: Path, command: Callable[..., Any], tmp_path: Path
+    promoters_csv: Path,
+    encoder_folder: Path,
+    command: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # How well the small CNN is trained is not looked at.
+    monkeypatch.setattr(motifs, "EPOCHS", 1)
     table = read_labelled(promoters_csv)
     train = table[table["split"] == "train"].groupby("label").head(12)
     few = pd.concat([train, table[table["split"] == "test"]])
