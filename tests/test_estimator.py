@@ -102,6 +102,12 @@ def test_labels_of_other_types_come_back(classes: list[Any]) -> None:
     assert set(predicted.tolist()) <= set(classes)
 
 
+def test_a_column_as_pipelines_hand_it_on(fitted: SequenceClassifier) -> None:
+    sequences = ["ACGTA" * 6, "TTTTT" * 6]
+    column = np.array(sequences, dtype=object)[:, None]
+    assert (fitted.predict_proba(column) == fitted.predict_proba(sequences)).all()
+
+
 def test_anything_that_is_a_row_of_strings_will_do(fitted: SequenceClassifier) -> None:
     sequences, labels = labelled(10, seed=3)
     expected = fitted.predict_proba(sequences)

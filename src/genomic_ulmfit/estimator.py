@@ -274,12 +274,15 @@ def _encode(sequences: Sequence[str]) -> list[Codes]:
                 "the sequences, as table['sequence']."
             )
         sequences = sequences.iloc[:, 0]
+    if isinstance(sequences, np.ndarray) and sequences.ndim == 2 and sequences.shape[1] == 1:
+        sequences = sequences[:, 0]
     codes = []
     for number, sequence in enumerate(sequences, start=1):
         if not isinstance(sequence, str):
             raise InputError(
-                f"sequence {number}: got {sequence!r}, which is no text; give letters, or leave "
-                "it out."
+                f"sequence {number}: got {sequence!r}, which is no text but a "
+                f"{type(sequence).__name__}; give letters (of objects, what str makes of them), or "
+                "leave it out."
             )
         codes.append(encode(str(sequence), name=f"sequence {number}"))
     return codes

@@ -404,11 +404,12 @@ def test_repeated_and_unusable_tss_are_counted(tmp_path: Path) -> None:
     sequence = random_dna(1000, 0)[:-1] + "N"
     genome = genome_of(sequence, Gene("g", 300, 900, 1), circular=False)
     line = "c1\t200\t201\ta\t0\t+"
-    sites = bed(tmp_path, line, line, "c1\t10\t11\ta\t0\t+", "c1\t985\t986\ta\t0\t-")
+    edge = "c1\t10\t11\ta\t0\t+"
+    sites = bed(tmp_path, line, line, edge, "c1\t985\t986\ta\t0\t-", edge)
     table = tss_table(genome, sites)
     assert positives(table)["id"].tolist() == ["tss_1"]
     assert table.attrs["notes"] == [
-        "1 TSS were listed before and count once.",
+        "2 TSS were listed before and count once.",
         "2 TSS gave no window: it would run off the end of its contig.",
     ]
 

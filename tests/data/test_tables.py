@@ -90,6 +90,12 @@ def test_fasta_with_integer_labels_and_no_split(tmp_path: Path) -> None:
     assert table["label"].tolist() == [1, 0]
 
 
+def test_what_spreadsheets_leave_is_passed_over(tmp_path: Path) -> None:
+    table = read_labelled(written(tmp_path, "sequence;label;;\nAC;x;;\nGT;y;;\n;;;\n;;;\n"))
+    assert table.columns.tolist() == ["id", "sequence", "label"]
+    assert table["label"].tolist() == ["x", "y"]
+
+
 def test_fasta_without_ids_and_with_tabs(tmp_path: Path) -> None:
     text = "> label=a split=test\nA\tC\n>label=b split=train\nGT\n"
     table = read_labelled(written(tmp_path, text))

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from genomic_ulmfit import files
-from genomic_ulmfit.training.checkpoints import CHECKPOINT
+from genomic_ulmfit.models.folder import CHECKPOINT
 
 
 def limited(limit: int, *arguments: object) -> subprocess.CompletedProcess[str]:

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from genomic_ulmfit.models.folder import CHECKPOINT
 from genomic_ulmfit.models.store import load_language_model
-from genomic_ulmfit.training.checkpoints import CHECKPOINT
 from genomic_ulmfit.training.pretraining_result import read_pretraining_result
 
 # Presses Ctrl-C when a method has been called so many times, then is the command line.

@@ -23,7 +23,7 @@ from genomic_ulmfit.dna.simulate import simulate_genome
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
 from genomic_ulmfit.models.config import EncoderConfig
 from genomic_ulmfit.training import journal, language_model_task
-from genomic_ulmfit.training.checkpoints import CHECKPOINT
+from genomic_ulmfit.models.folder import CHECKPOINT
 from genomic_ulmfit.training.pretraining import pretrain
 from genomic_ulmfit.training.pretraining_recipe import PretrainingRecipe
 from safetensors.torch import save_file

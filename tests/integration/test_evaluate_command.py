@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -161,3 +163,34 @@ def test_help_teaches_by_example(command: Callable) -> None:
     ran = command("evaluate", "--help")
     assert ran.code == 0
     assert "genomic-ulmfit evaluate model promoters.csv --split test" in ran.stdout
+
+
+def test_the_positive_class_is_the_one_that_is_looked_for(
+    command: Callable, classifier_folder: Path, promoters_csv: Path, tmp_path: Path
+) -> None:
+    def scored(model: Path, *options: object) -> dict[str, Any]:
+        ran = command("evaluate", model, table_of[model], "--json", *options)
+        assert ran.code == 0, ran.stderr
+        found: dict[str, Any] = json.loads(ran.stdout)
+        return found
+
+    # The same model, whose first class is now the one that is looked for.
+    renamed = tmp_path / "renamed"
+    shutil.copytree(classifier_folder, renamed)
+    config = json.loads((renamed / "config.json").read_text())
+    config["architecture"] |= {"classes": ["TSS", "other"], "integer_labels": False}
+    (renamed / "config.json").write_text(json.dumps(config))
+    table = pd.read_csv(promoters_csv)
+    table["label"] = table["label"].map({0: "TSS", 1: "other"})
+    table.to_csv(tmp_path / "renamed.csv", index=False)
+    table_of = {classifier_folder: promoters_csv, renamed: tmp_path / "renamed.csv"}
+
+    first = scored(classifier_folder, "--class", "0")
+    assert first["averaging"] == "positive class: 0"
+    assert scored(renamed)["averaging"] == "positive class: TSS"
+    assert scored(renamed)["recall"] == first["recall"]
+    second = scored(classifier_folder)
+    assert second["averaging"] == "positive class: 1"
+    assert scored(renamed, "--class", "other")["auprc"] == second["auprc"]
+    assert second["specificity"]["value"] == pytest.approx(first["recall"]["value"])
+    assert command("evaluate", renamed, table_of[renamed], "--class", "tss").code == 2

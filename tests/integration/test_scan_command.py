@@ -108,7 +108,7 @@ def test_calibration_and_its_statement(
     assert ran.code == 0, ran.stderr
     summary = json.loads(Path(f"{out}.json").read_text())
     assert summary["threshold"]["expected_calls_by_chance_per_mbp"] == 20
-    assert "by chance 20 per Mbp are expected" in ran.stdout
+    assert "DNA made up at random gives 20 per Mbp" in ran.stdout
     assert Path(f"{out}.plus.bedgraph").read_text().startswith("SIM_0\t")
 
 

@@ -196,6 +196,12 @@ ROWS = [f"{'ACGTTGCA' * 4}{'ACGT'[i % 4]}{'ACGT'[i // 4]},{i % 2}" for i in rang
 def test_notes_on_the_table(command: Callable, encoder_folder: Path, tmp_path: Path) -> None:
     sequence = ROWS[0].partition(",")[0]
     rows = [f"{row},{i % 2 + 9}" for i, row in enumerate([*ROWS, ROWS[1], f"{sequence},1"])]
+    cased = [row.replace(",1", ",x", 1).replace(",0", ",X", 1) for row in ROWS]
+    ran = command(
+        *("train", small_table(tmp_path / "cased.csv", cased)),
+        *("--out", tmp_path / "cased", "--encoder", encoder_folder),
+    )
+    assert "X and x are 2 classes. If one is meant" in ran.stderr
     table = small_table(tmp_path / "t.csv", rows, "sequence,label,anchor")
     out = tmp_path / "model"
     ran = command("train", table, "--out", out, "--encoder", encoder_folder)

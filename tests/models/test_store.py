@@ -13,11 +13,12 @@ from safetensors.torch import load_file, save
 
 from genomic_ulmfit.data.batches import TokenizedSequences
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
+from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import file_sha256
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
 from genomic_ulmfit.models.classifier import HEADS, Classifier, ClassifierConfig
 from genomic_ulmfit.models.config import Dropouts, EncoderConfig
-from genomic_ulmfit.models.folder import read_config
+from genomic_ulmfit.models.folder import CHECKPOINT, read_config
 from genomic_ulmfit.models.language_model import DECODERS, LanguageModel
 from genomic_ulmfit.models.store import (
     load_classifier,
@@ -118,3 +119,9 @@ def test_a_later_model_replaces_an_earlier_one(tmp_path: Path) -> None:
     assert torch.equal(loaded.encoder.embedding.weight, last)
     assert read_config(tmp_path)["training"] == {"seed": 1}
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_training_that_has_not_ended_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / CHECKPOINT).touch()
+    with pytest.raises(InputError, match=r"training has not ended. .* and --resume"):
+        load_language_model(tmp_path)

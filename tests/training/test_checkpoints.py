@@ -12,9 +12,10 @@ import torch
 
 from genomic_ulmfit.data.corpus import Corpus, build_corpus
 from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.models.folder import CHECKPOINT
 from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.training import journal, pretraining
-from genomic_ulmfit.training.checkpoints import CHECKPOINT, precision_to_resume
+from genomic_ulmfit.training.checkpoints import precision_to_resume
 from genomic_ulmfit.training.language_model_task import LanguageModelTask
 from genomic_ulmfit.training.pretraining_result import LanguageModelReport
 

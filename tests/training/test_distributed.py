@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from genomic_ulmfit.dna.simulate import simulate_genome, write_genbank
+from genomic_ulmfit.models.folder import CHECKPOINT
 from genomic_ulmfit.models.store import load_language_model
-from genomic_ulmfit.training.checkpoints import CHECKPOINT
 from genomic_ulmfit.training.pretraining_recipe import RECIPES
 from genomic_ulmfit.training.pretraining_result import PretrainingResult, read_pretraining_result
 

@@ -21,6 +21,14 @@ def evaluate(
         str | None,
         typer.Option(help="Rows to use.", show_default="test where there is a split column"),
     ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--class",
+            help="Positive class, of a model of two.",
+            show_default="the one not named 0, no, non-..., other",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     seed: Annotated[
         int,
@@ -36,7 +44,8 @@ def evaluate(
 
     Prints accuracy, precision, recall, specificity, MCC, AUROC, AUPRC, the
     confusion matrix and how far predicted probabilities can be believed
-    (calibration).
+    (calibration). Of two classes, these are of the one that is looked for,
+    which --class names; of more, they are averages over all.
 
     Example:
 
@@ -51,7 +60,7 @@ def evaluate(
     from genomic_ulmfit.evaluation.evaluate_job import evaluate_file
     from genomic_ulmfit.evaluation.metrics import METRICS
 
-    of_file = evaluate_file(model, table, split, seed)
+    of_file = evaluate_file(model, table, split, target, seed)
     result = of_file.evaluation
     if of_file.learnt_from:
         note(
@@ -75,9 +84,10 @@ def evaluate(
             f"All are right, so a bootstrap shows no spread: with {result.n:,} sequences the "
             f"accuracy may still be as low as {max(0.0, 1 - 3 / result.n):.3f} (rule of three)."
         )
+    summed = "" if len(result.class_names) == 2 else ", summed over classes"
     console.print(
-        "brier: mean squared distance between probability and truth; ece: mean distance between "
-        "predicted and observed share, over bins of probability. Both are 0 at best.\n"
+        f"brier: mean squared distance between probability and truth{summed}; ece: mean distance "
+        "between predicted and observed share, over bins of probability. Both are 0 at best.\n"
     )
 
     console.print("Confusion matrix: rows are true, columns predicted")
@@ -89,7 +99,12 @@ def evaluate(
         confusion.add_row(name, *(f"{count:,}" for count in row))
     console.print(confusion)
 
-    calibration = Table(title="Calibration")
+    of_what = (
+        f"class {result.class_names[1]}"
+        if len(result.class_names) == 2
+        else "the likeliest class of each sequence"
+    )
+    calibration = Table(title=f"Calibration of {of_what}")
     for column in ("predicted probability", "n", "mean predicted", "observed"):
         calibration.add_column(column, justify="right")
     for entry in result.reliability:

@@ -31,7 +31,7 @@ def pretrain(
     preset: Annotated[
         str,
         typer.Option(
-            help="tiny (tests, seconds), small (two CPU cores, minutes) or paper (GPU, hours): "
+            help="tiny (to try things out), small (two CPU cores, minutes) or paper (GPU, hours): "
             "size and recipe; with --from the recipe alone."
         ),
     ] = "small",
@@ -113,8 +113,8 @@ def pretrain(
     import sys
 
     from genomic_ulmfit.console import marked, plain_console
+    from genomic_ulmfit.models.folder import CHECKPOINT
     from genomic_ulmfit.models.precision import require_precision, training_device
-    from genomic_ulmfit.training.checkpoints import CHECKPOINT
     from genomic_ulmfit.training.pretraining_job import pretrain_genomes
     from genomic_ulmfit.training.ranks import is_first, leave
 
@@ -134,7 +134,10 @@ def pretrain(
             precision=precision,
             devices=devices,
             nodes=nodes,
-            command=shlex.join(["genomic-ulmfit", *sys.argv[1:]]),
+            # What begins it, too: a card is for whoever starts anew.
+            command=shlex.join(
+                ["genomic-ulmfit", *(word for word in sys.argv[1:] if word != "--resume")]
+            ),
         )
         first = is_first()
     except KeyboardInterrupt:
@@ -181,7 +184,7 @@ def _models(result: PretrainingResult) -> Table:
     table = Table(title=f"Held-out regions, both strands: {names}{more}")
     table.add_column("model")
     table.add_column("bits per base", justify="right")
-    table.add_row("informed random", f"{INFORMED_RANDOM:.4f}")
+    table.add_row("informed random: every base as likely", f"{INFORMED_RANDOM:.4f}")
     for order, bits in result.markov.items():
         table.add_row(f"Markov model, order {order}", f"{bits:.4f}")
     table.add_row("this language model", f"{result.report.bits_per_base:.4f}")
@@ -200,7 +203,8 @@ def _genomes(result: PretrainingResult) -> Table:
     table.add_column("genome", overflow="fold")
     table.add_column("loss", justify="right")
     table.add_column("bits per base", justify="right")
-    table.add_column("best Markov model", justify="right")
+    if report.excluded:
+        table.add_column("best Markov model", justify="right")
     # Those that were not trained on first: they are what was asked about.
     rows = [
         (f"{name} (not trained on)", one, f"{min(result.markov_excluded[name].values()):.4f}")
@@ -208,5 +212,6 @@ def _genomes(result: PretrainingResult) -> Table:
     ]
     rows += [(name, one, "") for name, one in report.genomes.items()]
     for name, one, markov in rows[:SHOWN_GENOMES]:
-        table.add_row(name, f"{one['loss']:.4f}", f"{one['bits_per_base']:.4f}", markov)
+        cells = (name, f"{one['loss']:.4f}", f"{one['bits_per_base']:.4f}", markov)
+        table.add_row(*cells[: len(table.columns)])
     return table

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 def promoters(
     genome: Annotated[
         Path,
-        typer.Argument(metavar="GENOME", help="Annotated genome: GenBank, plain or gzipped."),
+        typer.Argument(
+            metavar="GENOME",
+            help="Annotated genome: GenBank, plain or gzipped. FASTA will do for --framing "
+            "tss with --negatives background or shuffled.",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="CSV to write; gzipped if it ends in .gz.")],
     framing: Annotated[

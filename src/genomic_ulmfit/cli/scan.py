@@ -155,7 +155,8 @@ def scan(
         f"{calls['minus']:,} reverse) in {summary['bases_scanned']:,} bases: "
         f"{calls['per_mbp']:.0f} per Mbp at probability "
         f"{summary['threshold']['probability']:.6g} or more"
-        + ("." if chance is None else f"; by chance {chance:.0f} per Mbp are expected.")
+        + ("." if chance is None else f"; DNA made up at random gives {chance:.0f} per Mbp.")
+        + " How many are right, only known sites tell: evaluate-scan."
     )
     console.print(
         f"{summary['windows']['scored']:,} windows in {summary['seconds']:.1f} s"

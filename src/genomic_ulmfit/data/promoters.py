@@ -221,8 +221,12 @@ def tss_table(
     """
     if negatives not in NEGATIVES:
         raise InputError(f"--negatives: got {negatives!r}, allowed are {', '.join(NEGATIVES)}.")
-    if negatives in ("cds", "intergenic"):
-        genome.require_genes()
+    if negatives in ("cds", "intergenic") and not genome.n_genes:
+        raise InputError(
+            f"--negatives {negatives}: {genome.name} has no annotated CDS, by which these windows "
+            "are cut. Give an annotated GenBank file (.gbk, .gbff), or take --negatives background "
+            "or shuffled, which need none."
+        )
     length = _length(upstream, downstream)
     rng = np.random.default_rng(seed)
     every, notes = _windows_at_sites(genome, bed, upstream, length, name)
@@ -254,6 +258,7 @@ def _windows_at_sites(
     contigs = {contig.name: contig for contig in genome.contigs}
     found: dict[tuple[str, int, int], Window] = {}
     names: set[str] = set()
+    seen: set[tuple[str, int, int]] = set()
     repeated = off_edge = ambiguous = of_others = 0
     for line in read_bed(bed).lines:
         contig, strand = _checked_site(line, bed, genome, contigs)
@@ -264,7 +269,7 @@ def _windows_at_sites(
         if named not in (None, line.fields[3]):
             of_others += 1
             name = ""
-        elif place in found and found[place].name:
+        elif place in seen:
             repeated += 1
             continue
         elif codes is None:
@@ -273,6 +278,8 @@ def _windows_at_sites(
         elif (codes == AMBIGUOUS).any():
             ambiguous += 1
             name = ""
+        if named in (None, line.fields[3]):
+            seen.add(place)
         if name or place not in found:
             nothing = contig.codes[:0]
             window = Window(name, contig, start, strand, nothing if codes is None else codes, "")
@@ -303,7 +310,7 @@ def _checked_site(
     if line.contig not in contigs:
         raise InputError(
             f"{place}: contig {line.contig!r} is not in {genome.name}, which has "
-            f"{listed(contigs)}. Give the BED file of this genome."
+            f"{listed(contigs)}. Give the BED file of this genome, with names as they are there."
         )
     if line.strand is None:
         found = f"is {line.fields[5]!r}" if len(line.fields) > 5 else "is missing"
@@ -315,7 +322,8 @@ def _checked_site(
     if line.end == line.start or line.end > len(contig):
         raise InputError(
             f"{place}: {line.start}-{line.end} is no place on {contig.name}, which has "
-            f"{len(contig):,} bases."
+            f"{len(contig):,} bases. Starts count from 0 in BED, and ends are one behind the last "
+            "base: a site at base 1 of a contig is 0-1."
         )
     return contig, line.strand
 

@@ -27,8 +27,8 @@ MIN_ROWS = 8
 MIN_CLASS_SIZE = 2
 
 _FORMATS = (
-    "Allowed are CSV or TSV with columns sequence and label (optional: id, split, anchor), or "
-    "FASTA with '>id label=...' lines, plain or gzipped."
+    "Allowed are CSV (commas or semicolons) or TSV with columns sequence and label (optional: id, "
+    "split, anchor), or FASTA with '>id label=...' lines, plain or gzipped."
 )
 SIMULATED = "simulated"
 """Column of tables cut from a made-up genome, 1 in every row; others have none."""
@@ -188,6 +188,9 @@ def _parse_csv(path: Path, text: str) -> pd.DataFrame:
         reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
         raise InputError(f"{path}: not a well-formed table ({reason}). {_FORMATS}") from error
     cells = cells.apply(lambda column: column.str.strip())
+    # Spreadsheets leave empty columns on the right, and empty rows below.
+    cells = cells.loc[:, (cells != "").any()]
+    cells = cells[: int((cells != "").any(axis=1).to_numpy().nonzero()[0][-1]) + 1]
     columns = cells.iloc[0].tolist()
     shown = ", ".join(name if len(name) <= 40 else f"{name[:37]}..." for name in columns[:20])
     missing = [name for name in _NEEDED if name not in columns]

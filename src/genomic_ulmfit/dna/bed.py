@@ -94,6 +94,7 @@ def read_bed(path: str | os.PathLike[str]) -> Bed:
             raise InputError(
                 f"{path}, line {number}: not a BED interval: {line[:60]!r}. A line needs a contig "
                 "name, a start and an end, with 0 <= start <= end, separated by tabs."
+                + ("" if lines else " Put a # before a line of column names.")
             )
         lines.append(BedLine(fields[0], int(fields[1]), int(fields[2]), fields, number))
     named = bool(lines) and all(len(line.fields) == len(comment) for line in lines)

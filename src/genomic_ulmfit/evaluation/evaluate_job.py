@@ -12,6 +12,7 @@ from genomic_ulmfit.files import file_sha256
 from genomic_ulmfit.models.folder import read_config
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.store import load_classifier
+from genomic_ulmfit.models.target_class import target_index
 from genomic_ulmfit.training.classifier_setup import encode_all, targets_of
 
 
@@ -38,7 +39,11 @@ class FileEvaluation:
 
 
 def evaluate_file(
-    model_folder: str | Path, table_path: str | Path, split: str | None = None, seed: int = 0
+    model_folder: str | Path,
+    table_path: str | Path,
+    split: str | None = None,
+    target: str | None = None,
+    seed: int = 0,
 ) -> FileEvaluation:
     """Predict a file's sequences and compare with its labels.
 
@@ -51,6 +56,8 @@ def evaluate_file(
     split : str, optional
         Use the rows of this split only; by default test where there is a split column, else
         all rows.
+    target : str, optional
+        Of two classes, the positive one; as `target_index` chooses if not given.
     seed : int
         Of the bootstrap.
 
@@ -61,9 +68,17 @@ def evaluate_file(
     Raises
     ------
     InputError
-        If no row is of the split, or a row has a label or a length that the model does not know.
+        If no row is of the split, a row has a label or a length that the model does not know, or
+        there is no such class or more than two.
     """
     model = load_classifier(model_folder)
+    names = model.config.classes
+    if target is not None and len(names) != 2:
+        raise InputError(
+            f"--class: got {target!r}, but this model knows {len(names)} classes, over which "
+            "metrics are averaged. Leave --class out."
+        )
+    positive = target_index(names, target) if len(names) == 2 else None
     table = read_labelled(table_path, min_length=model.config.encoder.tokenizer.k)
     if split is None and "split" in table:
         split = "test"
@@ -93,7 +108,10 @@ def evaluate_file(
         model, encode_all(table, model.config.context), names=places
     )
     targets = targets_of(table["label"], model.config)
-    evaluation = evaluate_predictions(targets, probabilities, model.config.classes, seed=seed)
+    if positive == 0:
+        # Of two classes, metrics are about the second.
+        targets, probabilities, names = 1 - targets, probabilities[:, ::-1], names[::-1]
+    evaluation = evaluate_predictions(targets, probabilities, names, seed=seed)
     training = read_config(model_folder)["training"]
     trained_on = (training.get("table") or {}).get("sha256")
     learnt_from = split in (None, "train") and trained_on == file_sha256(table_path)

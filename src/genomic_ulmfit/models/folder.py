@@ -11,6 +11,8 @@ from genomic_ulmfit.files import advice, require_writable
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "card.md"
+CHECKPOINT = "last.ckpt"
+"""Of a language model in training, beside which the rest comes to stand."""
 LANGUAGE_MODEL, CLASSIFIER = "language-model", "classifier"
 """Kinds of model, as `config.json` names them."""
 SHIPPED = Path(__file__).parent / "pretrained"
@@ -75,6 +77,11 @@ def read_config(folder: str | Path, kind: str | None = None) -> dict[str, Any]:
             f"{folder}: no such model folder. {advice(folder)} Classifiers are made by "
             "genomic-ulmfit train, which starts from a language model of genomic-ulmfit pretrain "
             "or a shipped one (genomic-ulmfit models)."
+        )
+    if (folder / CHECKPOINT).is_file() and not (folder / CONFIG).is_file():
+        raise InputError(
+            f"{folder}: is a language model whose training has not ended. Go on with it: the "
+            "command that began it, and --resume."
         )
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():

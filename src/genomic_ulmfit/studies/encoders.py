@@ -8,7 +8,7 @@ from pathlib import Path
 from genomic_ulmfit.dna.genome import Genome
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.config import preset as preset_config
-from genomic_ulmfit.models.folder import CONFIG
+from genomic_ulmfit.models.folder import CHECKPOINT, CONFIG
 from genomic_ulmfit.models.pretrained import (
     PretrainedEncoder,
     pretrained_encoders,
@@ -16,7 +16,6 @@ from genomic_ulmfit.models.pretrained import (
 )
 from genomic_ulmfit.reports.reproduction.results import LanguageModelFacts
 from genomic_ulmfit.studies.genome_source import GenomeSource
-from genomic_ulmfit.training.checkpoints import CHECKPOINT
 from genomic_ulmfit.training.held_out import INFORMED_RANDOM
 from genomic_ulmfit.training.pretraining_job import pretrain_genomes
 

@@ -17,8 +17,6 @@ from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import atomic_path
 from genomic_ulmfit.training.lightning_setup import StoppedBetweenSteps
 
-CHECKPOINT = "last.ckpt"
-
 OWN = "genomic_ulmfit"
 """Where a checkpoint holds what Lightning does not know of."""
 

@@ -91,7 +91,7 @@ def train_classifier(
     # Of what was read, whatever becomes of the file while this trains.
     read = {"file": Path(table_path).name, "sha256": file_sha256(table_path)}
     context = _context_length(table, table_path, head, architecture.tokenizer.stride)
-    notes = [*_lengths(train, table_path, head), *_repeats(train)]
+    notes = [*_lengths(train, table_path, head), *_alike(train), *_repeats(train)]
     codes = encode_all(train, context)
     config = classifier_config(codes, train["label"].to_numpy(), architecture, head, context)
     anchor = _anchor(table, table_path, config.length, notes)
@@ -202,6 +202,19 @@ def _lengths(train: pd.DataFrame, path: str | Path, head: str) -> list[str]:
     ]
 
 
+def _alike(train: pd.DataFrame) -> Iterator[str]:
+    """Say which classes have names that differ in their capitals alone."""
+    names: dict[str, list[str]] = {}
+    for name in sorted({str(label) for label in train["label"]}):
+        names.setdefault(name.casefold(), []).append(name)
+    for alike in names.values():
+        if len(alike) > 1:
+            yield (
+                f"{' and '.join(alike)} are {len(alike)} classes. If one is meant, write its "
+                "labels alike."
+            )
+
+
 def _repeats(train: pd.DataFrame) -> Iterator[str]:
     """Say which sequences stand in several rows."""
     repeated = train[train.duplicated("sequence", keep=False)]
@@ -226,9 +239,8 @@ def _anchor(
         return None
     anchors = table["anchor"].unique()
     if len(anchors) > 1 or not isinstance(anchors[0], np.integer):
-        notes.append(
-            f"Column anchor holds {listed(anchors)}, not one whole number, and is not used."
-        )
+        shown = listed("an empty cell" if anchor == "" else anchor for anchor in anchors)
+        notes.append(f"Column anchor holds {shown}, not one whole number, and is not used.")
         return None
     anchor = int(anchors[0])
     if anchor < 0:

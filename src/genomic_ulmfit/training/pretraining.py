@@ -17,11 +17,11 @@ from genomic_ulmfit.data.streams import HeldOutWindows, TokenStreams
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
 from genomic_ulmfit.models.config import LANGUAGE_MODEL_DROPOUTS, EncoderConfig
+from genomic_ulmfit.models.folder import CHECKPOINT
 from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.models.memory import freed_memory_kept
 from genomic_ulmfit.models.precision import settled_precision, training_device
 from genomic_ulmfit.training.checkpoints import (
-    CHECKPOINT,
     AtomicCheckpointIO,
     Checkpoints,
     checkpoint_to_resume,

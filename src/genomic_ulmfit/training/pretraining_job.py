@@ -20,12 +20,12 @@ from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import file_sha256
 from genomic_ulmfit.models.config import preset as preset_config
-from genomic_ulmfit.models.folder import require_no_model
+from genomic_ulmfit.models.folder import CHECKPOINT, require_no_model
 from genomic_ulmfit.models.markov import MarkovModel
 from genomic_ulmfit.models.precision import settled_precision, training_device
 from genomic_ulmfit.models.pretrained import encoder_folder
 from genomic_ulmfit.models.store import load_language_model, save_language_model
-from genomic_ulmfit.training.checkpoints import CHECKPOINT, precision_to_resume
+from genomic_ulmfit.training.checkpoints import precision_to_resume
 from genomic_ulmfit.training.language_model_card import language_model_card
 from genomic_ulmfit.training.pretraining import pretrain
 from genomic_ulmfit.training.pretraining_recipe import RECIPES

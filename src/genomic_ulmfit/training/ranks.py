@@ -89,6 +89,14 @@ def _started() -> tuple[int, int] | None:
         devices = int(os.environ["LOCAL_WORLD_SIZE"])
         return devices, int(os.environ["WORLD_SIZE"]) // devices
     if SLURMEnvironment.detect():
+        tasks = int(os.environ["SLURM_NTASKS"])
+        # What srun says to those that it starts, and to nobody else.
+        if tasks > 1 and "SLURM_STEP_NUM_TASKS" not in os.environ:
+            raise InputError(
+                f"SLURM_NTASKS: SLURM has {tasks} tasks for this job, but srun has not started "
+                "them, and one process would wait for the others forever. Put srun before the "
+                "command."
+            )
         nodes = int(os.environ.get("SLURM_NNODES", "1"))
-        return int(os.environ["SLURM_NTASKS"]) // nodes, nodes
+        return tasks // nodes, nodes
     return None

@@ -45,12 +45,13 @@ from genomic_ulmfit.inference.explaining.profiles import (
 from genomic_ulmfit.inference.explaining.variant_job import score_variants
 from genomic_ulmfit.inference.explaining.variants import Effect
 from genomic_ulmfit.inference.sequences import read_sequences
-from genomic_ulmfit.inference.targets import Floats, Question, target_index, window_of
+from genomic_ulmfit.inference.targets import Floats, Question, window_of
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.folder import CONFIG, read_config
 from genomic_ulmfit.models.precision import settled_precision
 from genomic_ulmfit.models.prediction import require_length
 from genomic_ulmfit.models.store import load_classifier
+from genomic_ulmfit.models.target_class import target_index
 
 Report = Callable[[str, int, int], None]
 """Told what is being done, how many sequences or variants are done, and of how many."""
@@ -283,6 +284,12 @@ def _explain(
 
 def _notes(explanation: Explanation) -> Iterator[str]:
     """Say what a user should know of how sequences were explained."""
+    total, called = len(explanation.ids), int((explanation.log_odds > 0).sum())
+    if explanation.average is not None and 2 * called < total:
+        yield (
+            f"The model takes {total - called:,} of these {total:,} sequences for another class, "
+            f"and averages are over all. Give those of class {explanation.class_name} alone."
+        )
     unknown = sum(map(has_unknown, explanation.windows))
     if unknown:
         yield (

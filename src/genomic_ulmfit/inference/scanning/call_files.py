@@ -12,7 +12,7 @@ from genomic_ulmfit.dna.genome import Contig
 from genomic_ulmfit.files import write_text
 from genomic_ulmfit.inference.scanning.calls import Call
 from genomic_ulmfit.inference.scanning.scan import ScanSettings
-from genomic_ulmfit.inference.targets import is_negative
+from genomic_ulmfit.models.target_class import is_negative
 
 BED_COLUMNS = (
     "chrom",

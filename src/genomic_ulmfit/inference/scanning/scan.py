@@ -17,12 +17,12 @@ import numpy.typing as npt
 from genomic_ulmfit.dna.genome import Contig, Genome, site_offset
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.inference.log_odds import log_odds
-from genomic_ulmfit.inference.targets import target_index
 from genomic_ulmfit.inference.windows.dense import CONTEXT, STREAMS, ByStrand, dense_logits
 from genomic_ulmfit.inference.windows.exact import exact_logits
 from genomic_ulmfit.inference.windows.runs import Run, cut_runs
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.precision import settled_precision
+from genomic_ulmfit.models.target_class import target_index
 
 Mode = Literal["dense", "exact"]
 MODES: tuple[Mode, ...] = get_args(Mode)

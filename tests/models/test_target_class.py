@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.inference.targets import is_negative, target_index
+from genomic_ulmfit.models.target_class import is_negative, target_index
 
 
 @pytest.mark.parametrize(
