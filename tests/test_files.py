@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import advice, atomic_path, open_text, read_text, write_text
+from genomic_ulmfit.files import advice, atomic_path, claimed, open_text, read_text, write_text
 
 TEXT = "id,label\n" + "ä,1\r\n" * 10_000
 
@@ -71,3 +73,20 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 def test_a_name_that_is_no_text_can_be_told(tmp_path: Path) -> None:
     write_text(tmp_path / "card.md", "table \udcff.csv")
     assert (tmp_path / "card.md").read_text() == "table \\udcff.csv"
+
+
+def test_a_folder_is_claimed_by_one_process(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom genomic_ulmfit.files import claimed\n"
+        "with claimed(sys.argv[1], '--out'): print('mine')"
+    )
+
+    def other() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", code, str(tmp_path / "new")]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    with claimed(tmp_path / "new", "--out"):
+        refused = other()
+    assert "--out: another run is writing to" in refused.stderr
+    assert other().stdout == "mine\n"
+    assert list((tmp_path / "new").iterdir()) == []

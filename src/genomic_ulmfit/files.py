@@ -18,8 +18,48 @@ from typing import IO, Any, TextIO, cast
 
 from genomic_ulmfit.errors import InputError
 
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # type: ignore[assignment]
+
 GZIP = b"\x1f\x8b"
 """How gzipped data begins."""
+
+
+@contextlib.contextmanager
+def claimed(folder: str | os.PathLike[str], option: str) -> Iterator[None]:
+    """Keep a folder for this process while the block runs; the claim ends with the process.
+
+    Parameters
+    ----------
+    folder : path-like
+        Made if missing.
+    option : str
+        How the user named it, for the message.
+
+    Raises
+    ------
+    InputError
+        If another process has claimed it.
+    """
+    if fcntl is None:  # Windows.
+        yield
+        return
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{option}: another run is writing to {folder}. Let it end, or name another folder."
+            ) from None
+        except OSError:
+            pass  # Not every file system can lock.
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -86,6 +86,7 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         (b"id,sequence\n", "a header but no sequences"),
         (b"id,letters\na,ACG\n", "one column must be named 'sequence'.*columns found: id, letters"),
         (b"sequence,sequence\nA,ACG\n", "one column must be named 'sequence'"),
+        (b"ID,sequence\na,ACGTA\n", "there is a column 'ID'; rename it to id"),
         (b"id,sequence\na,ACGTA,3\n", "row 1: has 3 columns, but the header has 2"),
         (b"LOCUS       NC_1   100 bp\nORIGIN\n", "genomic-ulmfit scan searches those"),
         (b"\xff\xfe>\x00a\x00", "not a text file in UTF-8"),

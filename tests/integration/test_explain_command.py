@@ -195,6 +195,9 @@ def test_mistakes(
     )
     vcf = tmp_path / "v.vcf"
     vcf.write_text("#CHROM\tPOS\tID\tREF\tALT\np0/x\t1\t.\tX\tC\n")
+    assert "no sequences are looked at. Leave them out" in refused(
+        classifier_folder, fasta, "--variants", vcf, "--genome", genome_file
+    )
     assert "v.vcf, line 2: reference allele 'X'" in refused(
         classifier_folder, fasta, "--variants", vcf
     )

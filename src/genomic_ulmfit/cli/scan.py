@@ -101,7 +101,9 @@ def scan(
     Mode dense reads each strand once, and every window knows what stands
     around it; mode exact reads each window by itself, as predict does. They
     rank windows alike for a model that was trained with context (see data
-    promoters --context), and less so for others.
+    promoters --context), and less so for others. In mode dense, log-odds
+    depend a little (hundredths, mostly) on where reading began, so that a few
+    calls near the threshold are others with --regions than without.
 
     Example:
 

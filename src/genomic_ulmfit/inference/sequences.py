@@ -135,11 +135,10 @@ def _table(
         )
     at = columns.index("sequence")
     at_id = columns.index("id") if "id" in columns else None
-    if context:
-        for name in ("before", "after"):
-            alike = next((one for one in columns if one.lower() == name), name)
-            if name not in columns and alike != name:
-                raise InputError(f"{shown}: there is a column {alike!r}; rename it to {name}.")
+    for name in ("id", "before", "after") if context else ("id",):
+        alike = next((one for one in columns if one.lower() == name), name)
+        if name not in columns and alike != name:
+            raise InputError(f"{shown}: there is a column {alike!r}; rename it to {name}.")
     around = None
     if context and {"before", "after"} <= set(columns):
         around = columns.index("before"), columns.index("after")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -18,7 +19,7 @@ from genomic_ulmfit.data.tables import read_labelled
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.files import file_sha256
+from genomic_ulmfit.files import claimed, file_sha256
 from genomic_ulmfit.models.config import preset as preset_config
 from genomic_ulmfit.models.folder import CHECKPOINT, require_no_model
 from genomic_ulmfit.models.markov import MarkovModel
@@ -127,50 +128,52 @@ def pretrain_genomes(
     if precision is None and resume:
         precision = precision_to_resume(out / CHECKPOINT)
     precision = settled_precision(precision, training_device())
-    model, report = pretrain(
-        corpus,
-        out,
-        config,
-        recipe,
-        seed=seed,
-        start_from=start,
-        resume=resume,
-        precision=precision,
-        devices=devices,
-        nodes=nodes,
-        progress=progress,
-    )
-    training: dict[str, Any] = {
-        "genomes": _described(corpus, excluded=False),
-        "excluded_genomes": _described(corpus, excluded=True),
-        "cut_windows": cut,
-        "train_bases": corpus.n_train,
-        "held_out_bases": corpus.n_held_out,
-        "text_sha256": corpus.sha256,
-        "preset": preset,
-        "recipe": asdict(recipe),
-        "seed": seed,
-        "start_from": None if start_from is None else Path(start_from).name,
-        "precision": precision,
-        "processes": devices * nodes,
-        "notes": list(corpus.notes),
-        "command": command,
-        "report": report.to_dict(),
-    }
-    if not is_first():
-        return PretrainingResult(report, {}, training)
-    if progress:
-        _say("Language model: trained; fitting Markov models on the same text")
-    markov, markov_excluded = _markov(corpus, report)
-    training["markov_bits_per_base"] = with_text_keys(markov)
-    training["markov_excluded"] = {
-        name: with_text_keys(bits) for name, bits in markov_excluded.items()
-    }
-    result = PretrainingResult(report, markov, training, markov_excluded)
-    save_language_model(model, out, language_model_card(result), training)
-    # Not before the model is safe: a full disk must not cost the training.
-    (out / CHECKPOINT).unlink(missing_ok=True)
-    return result
+    with claimed(out, "--out") if is_first() else contextlib.nullcontext():
+        require_no_model(out)  # One may have been finished by now.
+        model, report = pretrain(
+            corpus,
+            out,
+            config,
+            recipe,
+            seed=seed,
+            start_from=start,
+            resume=resume,
+            precision=precision,
+            devices=devices,
+            nodes=nodes,
+            progress=progress,
+        )
+        training: dict[str, Any] = {
+            "genomes": _described(corpus, excluded=False),
+            "excluded_genomes": _described(corpus, excluded=True),
+            "cut_windows": cut,
+            "train_bases": corpus.n_train,
+            "held_out_bases": corpus.without_excluded_regions().n_held_out,
+            "text_sha256": corpus.sha256,
+            "preset": preset,
+            "recipe": asdict(recipe),
+            "seed": seed,
+            "start_from": None if start_from is None else Path(start_from).name,
+            "precision": precision,
+            "processes": devices * nodes,
+            "notes": list(corpus.notes),
+            "command": command,
+            "report": report.to_dict(),
+        }
+        if not is_first():
+            return PretrainingResult(report, {}, training)
+        if progress:
+            _say("Language model: trained; fitting Markov models on the same text")
+        markov, markov_excluded = _markov(corpus, report)
+        training["markov_bits_per_base"] = with_text_keys(markov)
+        training["markov_excluded"] = {
+            name: with_text_keys(bits) for name, bits in markov_excluded.items()
+        }
+        result = PretrainingResult(report, markov, training, markov_excluded)
+        save_language_model(model, out, language_model_card(result), training)
+        # Not before the model is safe: a full disk must not cost the training.
+        (out / CHECKPOINT).unlink(missing_ok=True)
+        return result
 
 
 def _corpus(paths: Sequence[Path]) -> Corpus:

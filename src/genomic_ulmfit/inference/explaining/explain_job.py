@@ -120,6 +120,11 @@ def explain(
             "SEQS: sequences are missing. Give them, or, if it is about --variants on a genome, "
             "--genome."
         )
+    if sequences is not None and genome is not None and not chosen:
+        raise InputError(
+            f"SEQS: got {sequences}, but with --variants on a --genome no sequences are looked at. "
+            "Leave them out, or say with --method how to explain them, too."
+        )
     model = load_classifier(model_folder)
     config = read_config(model_folder)
     column = target_index(model.config.classes, target)

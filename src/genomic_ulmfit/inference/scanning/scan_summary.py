@@ -59,10 +59,13 @@ def notes_on_settings(
             f"the middle, base {settings.anchor} of {settings.window}. If the windows were cut "
             "with the site elsewhere, say so: --anchor."
         )
-    if settings.step > 1 and not model.config.context:
+    tokens = model.config.encoder.tokenizer.stride
+    if settings.step > (tokens if model.config.context else 1):
+        off = settings.step // 2
         yield (
-            f"A window is scored every {settings.step} bases: sites in between are seen a base "
-            "off, which a model of start codons does not forgive. --step 1 scores every base."
+            f"A window is scored every {settings.step} bases: sites in between are seen "
+            f"{'a base' if off == 1 else f'up to {off} bases'} off, which a model of start codons "
+            "does not forgive. --step 1 scores every base."
         )
     if n_short := _n_short(genome, settings):
         yield (
