@@ -196,7 +196,7 @@ def test_values_that_do_not_exist_are_none_and_the_rest_is_json():
         assert (getattr(one_class, name).value is None) == (name in undefined), name
     document = json.loads(json.dumps(one_class.to_dict(), allow_nan=False))
     assert document["auroc"] == {"value": None, "low": None, "high": None}
-    assert document["accuracy"] == {"value": 1, "low": None, "high": None}
+    assert document["accuracy"] == {"value": 1, "low": 1, "high": 1}
     assert document["confusion"] == [[3, 0], [0, 0]]
     assert document["n"] == 3
     assert document["reliability"][1]["observed"]["value"] == 0
@@ -263,7 +263,7 @@ def test_mean_interval_is_students():
 def test_mean_interval_of_little():
     assert mean_interval([0.9]) == (0.9, None, None)
     assert mean_interval([0.9, None]) == (None, None, None)
-    assert mean_interval([0.5, 0.5, 0.5]) == (0.5, None, None)
+    assert mean_interval([0.5, 0.5, 0.5]) == (0.5, 0.5, 0.5)
     with pytest.raises(InputError, match="values: got none"):
         mean_interval([])
 
@@ -304,13 +304,13 @@ def test_bootstrap_of_a_mean_is_that_of_the_accuracy():
 @pytest.mark.parametrize("metric", METRICS)
 def test_paired_bootstrap_of_a_model_with_itself_is_zero(metric):
     labels, a = predictions(100, 2)
-    assert paired_bootstrap_difference(labels, a, a, metric) == (0, None, None)
+    assert paired_bootstrap_difference(labels, a, a, metric) == (0, 0, 0)
 
 
 def test_seeds_share_their_resamples_only_if_they_share_their_sequences():
     labels, a = predictions(200, 2)
     _, b = predictions(200, 2, seed=1)
-    assert paired_bootstrap_difference(labels, [a, b], [b, a]) == (0, None, None)
+    assert paired_bootstrap_difference(labels, [a, b], [b, a]) == (0, 0, 0)
     difference, low, high = paired_bootstrap_difference([labels, labels], [a, b], [b, a])
     assert difference == 0
     assert low < 0 < high

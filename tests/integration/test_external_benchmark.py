@@ -135,7 +135,7 @@ def test_the_markdown_table(finished: tuple[Path, str]) -> None:
     assert len(rows) == 3 * (len(MODELS) + 2)
     (one, *_) = json.loads((out / "external.json").read_text())["datasets"]
     assert cells[0][0].startswith(f" first ({one['n_train']:,} + {one['n_test']:,}, ")
-    assert cells[0][2].startswith(f" {one['models']['encoder']['auroc']['value']:.3f} [")
+    assert cells[0][2].startswith(f" {one['models']['encoder']['auroc']['value']:.3f} ")
     gain = one["gains"]["bases"]["mcc"]["value"]
     assert cells[len(MODELS) + 1][4].startswith(f" {gain:+.3f} [".replace("-", "−"))
 

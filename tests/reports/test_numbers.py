@@ -14,7 +14,7 @@ def test_numbers_have_a_true_minus_and_missing_ones_a_dash():
     assert number(0.5, 1, sign=True) == "+0.5"
     assert [number(missing) for missing in (None, math.nan, math.inf)] == ["–"] * 3
     assert interval(-0.1, 0.25, sign=True) == "[−0.100, +0.250]"
-    assert interval(None, 0.25) == interval(0.1, math.nan) == ""
+    assert interval(None, 0.25) == interval(0.1, math.nan) == interval(0.5, 0.5 + 1e-15) == ""
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ def metric_table(title: str, scores: Any, names: Iterable[str]) -> Table:
         table.add_row(
             name,
             "not defined" if value is None else f"{value:.4f}",
-            "" if low is None else f"{low:.4f} to {high:.4f}",
+            # Resamples that are all alike show no spread, which is no certainty.
+            "" if low is None or low == high else f"{low:.4f} to {high:.4f}",
         )
     return table

@@ -297,9 +297,8 @@ def mean_interval(values: Sequence[float | None]) -> Estimate:
     Parameters
     ----------
     values : sequence of float
-        One per seed. One value alone has no interval, and neither have values that are all the
-        same; if any is None (not defined), so is the mean, for a mean over the seeds that happened
-        to work would flatter.
+        One per seed. One value alone has no interval; if any is None (not defined), so is the
+        mean, for a mean over the seeds that happened to work would flatter.
 
     Returns
     -------
@@ -317,7 +316,7 @@ def mean_interval(values: Sequence[float | None]) -> Estimate:
     if len(known) < len(values):
         return Estimate(None, None, None)
     mean = float(np.mean(known))
-    if len(set(known)) == 1:
+    if len(known) == 1:
         return Estimate(mean, None, None)
     error = np.std(known, ddof=1) / np.sqrt(len(known))
     reach = float(student_t.ppf((1 + CONFIDENCE) / 2, len(known) - 1) * error)
@@ -453,13 +452,12 @@ def percentile_interval(value: float | np.floating[Any], samples: Floats) -> Est
     Returns
     -------
     Estimate
-        Without an interval if no resample has a value, or all have the same (resampling then
-        shows no spread, which is no certainty), and without anything if `value` is NaN.
+        Without an interval if no resample has a value, and without anything if `value` is NaN.
     """
     if np.isnan(value):
         return Estimate(None, None, None)
     defined = samples[~np.isnan(samples)]
-    if len(defined) == 0 or defined.min() == defined.max():
+    if len(defined) == 0:
         return Estimate(float(value), None, None)
     tail = 100 * (1 - CONFIDENCE) / 2
     low, high = np.percentile(defined, [tail, 100 - tail])

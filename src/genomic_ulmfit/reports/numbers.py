@@ -17,8 +17,14 @@ def number(value: float | None, digits: int = 3, *, sign: bool = False) -> str:
 
 
 def interval(low: float | None, high: float | None, *, sign: bool = False) -> str:
-    """Format an interval's ends, or nothing where there is no interval."""
+    """Format an interval's ends, or nothing where there is no interval.
+
+    Nor is there one where both ends are the same: seeds or resamples that are all alike show no
+    spread, which is no certainty.
+    """
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    if math.isclose(low, high, rel_tol=0, abs_tol=1e-12):
         return ""
     return f"[{number(low, sign=sign)}, {number(high, sign=sign)}]"
 
