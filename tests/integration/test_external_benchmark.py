@@ -137,7 +137,7 @@ def test_the_markdown_table(finished: tuple[Path, str]) -> None:
     assert cells[0][0].startswith(f" first ({one['n_train']:,} + {one['n_test']:,}, ")
     assert cells[0][2].startswith(f" {one['models']['encoder']['auroc']['value']:.3f} ")
     gain = one["gains"]["bases"]["mcc"]["value"]
-    assert cells[len(MODELS) + 1][4].startswith(f" {gain:+.3f} [".replace("-", "−"))
+    assert cells[len(MODELS) + 1][4].startswith(f" {gain:+.3f} ".replace("-", "−"))
 
 
 def test_more_tables_add_to_what_is_there_and_a_changed_one_is_done_again(
