@@ -102,8 +102,8 @@ def scan(
     around it; mode exact reads each window by itself, as predict does. They
     rank windows alike for a model that was trained with context (see data
     promoters --context), and less so for others. In mode dense, log-odds
-    depend a little (hundredths, mostly) on where reading began, so that a few
-    calls near the threshold are others with --regions than without.
+    depend a little (.03 to .1, in the median) on where reading began, so that
+    a few calls are others with --regions than without.
 
     Example:
 

@@ -94,9 +94,7 @@ def require_precision(precision: str, told: str, *devices: torch.device) -> None
         )
 
 
-def settled_precision(
-    precision: str | None, *devices: torch.device, told: str = "precision"
-) -> str:
+def settled_precision(precision: str | None, *devices: torch.device) -> str:
     """Return the precision that was asked for if devices have it, or the best if none was.
 
     Parameters
@@ -104,8 +102,6 @@ def settled_precision(
     precision : str or None
     *devices : torch.device
         All that will compute in it; the processor if none is given.
-    told : str
-        Who wants it, for the message.
 
     Raises
     ------
@@ -114,7 +110,7 @@ def settled_precision(
     """
     if precision is None:
         return best_precision(*devices)
-    require_precision(precision, told, *devices)
+    require_precision(precision, "precision", *devices)
     return precision
 
 

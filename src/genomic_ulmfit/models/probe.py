@@ -92,7 +92,7 @@ class ProbeHead(nn.Module):
         Returns
         -------
         Tensor of float32, shape (windows, batch, n_classes)
-            Words are weighed in the precision of hidden states, too.
+            Hidden states are weighed in their own precision, and words in the same.
         """
         words = words_of(codes)
         n_tokens, n_words = len(self.states), len(self.words)

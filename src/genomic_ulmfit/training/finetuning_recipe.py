@@ -1,4 +1,7 @@
-"""How classifiers are fine-tuned: stages of unfreezing, learning rates and batch sizes."""
+"""How classifiers are fine-tuned: stages of unfreezing, learning rates and batch sizes.
+
+After ULMFiT (Howard & Ruder 2018, arXiv:1801.06146), whose sections are named below.
+"""
 
 from __future__ import annotations
 

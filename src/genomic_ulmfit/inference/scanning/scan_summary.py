@@ -59,8 +59,8 @@ def notes_on_settings(
             f"the middle, base {settings.anchor} of {settings.window}. If the windows were cut "
             "with the site elsewhere, say so: --anchor."
         )
-    tokens = model.config.encoder.tokenizer.stride
-    if settings.step > (tokens if model.config.context else 1):
+    stride = model.config.encoder.tokenizer.stride
+    if settings.step > (stride if model.config.context else 1):
         off = settings.step // 2
         yield (
             f"A window is scored every {settings.step} bases: sites in between are seen "
