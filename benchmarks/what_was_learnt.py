@@ -25,7 +25,7 @@ from rich.table import Table
 from ending import ended
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.evaluation.metrics import mean_interval, paired_difference
+from genomic_ulmfit.evaluation.estimates import mean_interval, paired_difference
 from genomic_ulmfit.files import require_writable, write_json
 from genomic_ulmfit.models.precision import best_precision
 from genomic_ulmfit.models.pretrained import PretrainedEncoder, read_encoder

@@ -2,21 +2,19 @@ import json
 
 import numpy as np
 import pytest
-from scipy import stats
 from sklearn import metrics as reference
 
 from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.evaluation.estimates import (
+    Estimate,
+    bootstrap_mean,
+)
 from genomic_ulmfit.evaluation.metrics import (
     METRICS,
     N_BINS,
-    Estimate,
-    bootstrap_mean,
     evaluate_predictions,
-    mean_interval,
     mean_score,
     paired_bootstrap_difference,
-    paired_difference,
-    percentile_interval,
     reliability_sums,
     weighted_scores,
 )
@@ -182,13 +180,6 @@ def test_reliability_sums_match_counting(n_classes):
     np.testing.assert_allclose(np.array(found), expected)
 
 
-def test_percentile_interval_of_what_is_defined():
-    samples = np.array([*np.arange(101.0), np.nan])
-    assert percentile_interval(50.0, samples) == pytest.approx((50, 2.5, 97.5))
-    assert percentile_interval(0.5, np.array([np.nan])) == (0.5, None, None)
-    assert percentile_interval(np.nan, samples) == (None, None, None)
-
-
 def test_values_that_do_not_exist_are_none_and_the_rest_is_json():
     one_class = evaluate_predictions([0, 0, 0], [[0.9, 0.1]] * 3, ["a", "b"])
     undefined = {"precision", "recall", "mcc", "auroc", "auprc"}
@@ -250,33 +241,6 @@ def test_the_interval_of_a_score_stays_in_its_range() -> None:
     assert mean_score([0.0, 0.1], "mcc")[1] == pytest.approx(-0.585, abs=1e-3)
     assert mean_score([-0.9, -0.5], "mcc")[1] == -1.0
     assert mean_score([0.8], "auroc") == (0.8, None, None)
-
-
-def test_mean_interval_is_students():
-    values = [0.91, 0.95, 0.93, 0.9]
-    mean, low, high = mean_interval(values)
-    expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    assert mean == pytest.approx(np.mean(values))
-    assert (low, high) == pytest.approx(tuple(expected))
-
-
-def test_mean_interval_of_little():
-    assert mean_interval([0.9]) == (0.9, None, None)
-    assert mean_interval([0.9, None]) == (None, None, None)
-    assert mean_interval([0.5, 0.5, 0.5]) == (0.5, 0.5, 0.5)
-    with pytest.raises(InputError, match="values: got none"):
-        mean_interval([])
-
-
-def test_paired_difference_is_the_paired_t_interval():
-    a, b = [0.91, 0.95, 0.93], [0.9, 0.93, 0.925]
-    mean, low, high = paired_difference(a, b)
-    expected = stats.ttest_rel(a, b).confidence_interval(0.95)
-    assert mean == pytest.approx(np.mean(a) - np.mean(b))
-    assert (low, high) == pytest.approx(tuple(expected))
-    assert paired_difference([0.9, None], [0.8, 0.7]) == (None, None, None)
-    with pytest.raises(InputError, match="got 1 and 2"):
-        paired_difference([0.9], [0.8, 0.7])
 
 
 def test_paired_bootstrap_sees_a_difference_that_single_intervals_hide():

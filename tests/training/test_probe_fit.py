@@ -24,7 +24,7 @@ from genomic_ulmfit.models.precision import best_precision
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.probe import ProbeHead, words_of
 from genomic_ulmfit.models.store import load_classifier, save_classifier
-from genomic_ulmfit.training import probe_fit
+from genomic_ulmfit.training import kernel_ridge, probe_fit
 from genomic_ulmfit.training.features import States, frozen_states
 from genomic_ulmfit.training.probe_fit import (
     fit_head,
@@ -101,9 +101,9 @@ def test_scores_are_kernel_ridge_regression(
 
     errors = [
         np.mean([(scores_of(np.delete(np.arange(n), i), r)[i] - signs[i]) ** 2 for i in range(n)])
-        for r in probe_fit.RIDGES
+        for r in kernel_ridge.RIDGES
     ]
-    expected = scores_of(np.arange(n), probe_fit.RIDGES[int(np.argmin(errors))])[n:]
+    expected = scores_of(np.arange(n), kernel_ridge.RIDGES[int(np.argmin(errors))])[n:]
 
     with torch.no_grad():
         hidden = torch.from_numpy(other_states.astype(np.float32)).transpose(0, 1)
@@ -155,12 +155,12 @@ def test_a_closed_frame_is_evidence_that_no_position_gives() -> None:
 
 
 def test_left_out_scores_are_those_of_leaving_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe_fit, "RIDGES", (0.3,))
+    monkeypatch.setattr(kernel_ridge, "RIDGES", (0.3,))
     rng = np.random.default_rng(0)
     features = rng.normal(size=(14, 5)).astype(np.float32)
     wanted = np.eye(3, dtype=np.float32)[rng.integers(3, size=14)]
     kernel = features @ features.T
-    found = probe_fit._ridge(kernel, wanted)
+    found = kernel_ridge.fit_ridge(kernel, wanted)
     centred = features - features.mean(0)
     strength = 0.3 * (centred**2).sum() / 14
     for i in range(14):

@@ -11,18 +11,25 @@ A value that does not exist (the AUROC of one class) is None, never NaN.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import t as student_t
 
 from genomic_ulmfit.errors import InputError
+from genomic_ulmfit.evaluation.estimates import (
+    CONFIDENCE,
+    RESAMPLES,
+    Estimate,
+    Floats,
+    mean_interval,
+    percentile_interval,
+    resampled_weights,
+)
 
 Labels = npt.NDArray[np.integer[Any]]
-Floats = npt.NDArray[np.floating[Any]]
 
 METRICS = (
     "accuracy",
@@ -35,19 +42,7 @@ METRICS = (
     "brier",
     "ece",
 )
-CONFIDENCE = 0.95
-RESAMPLES = 1000
 N_BINS = 10
-
-_BLOCK = 4_000_000
-
-
-class Estimate(NamedTuple):
-    """A value and its 95 % interval; None stands for what is not defined."""
-
-    value: float | None
-    low: float | None
-    high: float | None
 
 
 class ReliabilityBin(NamedTuple):
@@ -172,7 +167,7 @@ def evaluate_predictions(
     )
     samples: dict[str, list[Floats]] = {name: [] for name in METRICS}
     observed_samples = []
-    for weights in _resampled_weights(n, np.random.default_rng(seed)):
+    for weights in resampled_weights(n, np.random.default_rng(seed)):
         for name, scores in weighted_scores(true, predicted, weights).items():
             samples[name].append(scores)
         sizes, _, observed = reliability_sums(true, predicted, weights)
@@ -291,38 +286,6 @@ def reliability_sums(
     )
 
 
-def mean_interval(values: Sequence[float | None]) -> Estimate:
-    """Return the mean of `values` and Student's t 95 % interval of it.
-
-    Parameters
-    ----------
-    values : sequence of float
-        One per seed. One value alone has no interval; if any is None (not defined), so is the
-        mean, for a mean over the seeds that happened to work would flatter.
-
-    Returns
-    -------
-    Estimate
-        ``(mean, low, high)``.
-
-    Raises
-    ------
-    InputError
-        If there are no values.
-    """
-    if len(values) == 0:
-        raise InputError("values: got none; a mean needs at least one.")
-    known = [value for value in values if value is not None]
-    if len(known) < len(values):
-        return Estimate(None, None, None)
-    mean = float(np.mean(known))
-    if len(known) == 1:
-        return Estimate(mean, None, None)
-    error = np.std(known, ddof=1) / np.sqrt(len(known))
-    reach = float(student_t.ppf((1 + CONFIDENCE) / 2, len(known) - 1) * error)
-    return Estimate(mean, mean - reach, mean + reach)
-
-
 def mean_score(values: Sequence[float | None], metric: str) -> Estimate:
     """Return `mean_interval` of one metric's values, cut to the range that it can take.
 
@@ -342,34 +305,6 @@ def mean_score(values: Sequence[float | None], metric: str) -> Estimate:
     floor = -1.0 if metric == "mcc" else 0.0
     return Estimate(
         mean, None if low is None else max(low, floor), None if high is None else min(high, 1.0)
-    )
-
-
-def paired_difference(a: Sequence[float | None], b: Sequence[float | None]) -> Estimate:
-    """Return the mean of a - b over seeds and its paired Student's t 95 % interval.
-
-    Parameters
-    ----------
-    a, b : sequence of float
-        The same metric of two models, in the same order of seeds.
-
-    Returns
-    -------
-    Estimate
-        As from `mean_interval`.
-
-    Raises
-    ------
-    InputError
-        If the lengths differ or are 0.
-    """
-    if len(a) != len(b):
-        raise InputError(f"paired values: got {len(a)} and {len(b)}; give one pair per seed.")
-    return mean_interval(
-        [
-            None if left is None or right is None else left - right
-            for left, right in zip(a, b, strict=True)
-        ]
     )
 
 
@@ -432,58 +367,11 @@ def paired_bootstrap_difference(
         differences = [
             weighted_scores(true, from_a, weights)[metric]
             - weighted_scores(true, from_b, weights)[metric]
-            for weights in (once, *_resampled_weights(len(true), draw))
+            for weights in (once, *resampled_weights(len(true), draw))
         ]
         values.append(differences[0][0])
         samples.append(np.concatenate(differences[1:]))
     return percentile_interval(np.mean(values), np.mean(samples, axis=0))
-
-
-def percentile_interval(value: float | np.floating[Any], samples: Floats) -> Estimate:
-    """Return a value with the percentiles of its resampled values as its 95 % interval.
-
-    Parameters
-    ----------
-    value : float
-        NaN where it is not defined.
-    samples : numpy.ndarray of float, shape (n_resamples,)
-        NaN where a resample has no value; it does not count.
-
-    Returns
-    -------
-    Estimate
-        Without an interval if no resample has a value, and without anything if `value` is NaN.
-    """
-    if np.isnan(value):
-        return Estimate(None, None, None)
-    defined = samples[~np.isnan(samples)]
-    if len(defined) == 0:
-        return Estimate(float(value), None, None)
-    tail = 100 * (1 - CONFIDENCE) / 2
-    low, high = np.percentile(defined, [tail, 100 - tail])
-    return Estimate(float(value), float(low), float(high))
-
-
-def bootstrap_mean(values: npt.ArrayLike, seed: int = 0) -> Estimate:
-    """Return the mean over test sequences and its percentile bootstrap 95 % interval.
-
-    Parameters
-    ----------
-    values : array-like of float, shape (n,)
-        One of each test sequence, such as the difference in accuracy of two models there.
-    seed : int
-        Of the 1,000 resamples.
-
-    Returns
-    -------
-    Estimate
-    """
-    of_each = np.asarray(values, dtype=np.float64)
-    rng = np.random.default_rng(seed)
-    samples = [
-        weights @ of_each / len(of_each) for weights in _resampled_weights(len(of_each), rng)
-    ]
-    return percentile_interval(of_each.mean(), np.concatenate(samples))
 
 
 def _checked(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> tuple[Labels, Floats]:
@@ -510,16 +398,6 @@ def _per_seed(arrays: Any, n_axes: int) -> list[Any]:
     """Return one array per seed: what has just `n_axes` axes is a single seed's."""
     one_each = len(arrays) > 0 and np.ndim(arrays[0]) == n_axes
     return list(arrays) if one_each else [arrays]
-
-
-def _resampled_weights(n: int, rng: np.random.Generator) -> Iterator[Floats]:
-    """Give blocks of shape (n_block, n): how often each resample drew each sequence."""
-    block = max(1, min(RESAMPLES, _BLOCK // n))
-    for start in range(0, RESAMPLES, block):
-        rows = min(block, RESAMPLES - start)
-        drawn = rng.integers(n, size=(rows, n)) + n * np.arange(rows)[:, None]
-        counts = np.bincount(drawn.reshape(-1), minlength=rows * n)
-        yield counts.reshape(rows, n).astype(np.float64)
 
 
 def _curve_areas(positive: npt.NDArray[np.bool_], scores: Floats, weights: Floats) -> list[Floats]:

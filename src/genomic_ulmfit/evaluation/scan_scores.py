@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.evaluation.metrics import (
+from genomic_ulmfit.evaluation.estimates import (
     CONFIDENCE,
     RESAMPLES,
     Estimate,

@@ -20,11 +20,8 @@ from genomic_ulmfit.data.splits import TEST, TRAIN, shares_word_with_train
 from genomic_ulmfit.data.tables import read_labelled
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.evaluation.baselines import BASELINES, ONE_LENGTH
-from genomic_ulmfit.evaluation.metrics import (
-    Estimate,
-    evaluate_predictions,
-    paired_bootstrap_difference,
-)
+from genomic_ulmfit.evaluation.estimates import Estimate
+from genomic_ulmfit.evaluation.metrics import evaluate_predictions, paired_bootstrap_difference
 from genomic_ulmfit.files import file_sha256, require_writable, write_json, write_text
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.models.pretrained import PretrainedEncoder, read_encoder

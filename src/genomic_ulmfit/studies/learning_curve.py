@@ -23,12 +23,8 @@ from genomic_ulmfit.data.readings import Readings
 from genomic_ulmfit.data.tables import is_simulated, read_labelled
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.evaluation.baselines import BASELINES
-from genomic_ulmfit.evaluation.metrics import (
-    bootstrap_mean,
-    mean_score,
-    paired_difference,
-    weighted_scores,
-)
+from genomic_ulmfit.evaluation.estimates import bootstrap_mean, paired_difference
+from genomic_ulmfit.evaluation.metrics import mean_score, weighted_scores
 from genomic_ulmfit.files import file_sha256, require_writable
 from genomic_ulmfit.models.classifier import ClassifierConfig
 from genomic_ulmfit.models.config import EncoderConfig

@@ -19,7 +19,8 @@ from genomic_ulmfit.data.splits import Leakage, leakage
 from genomic_ulmfit.dna.readers import read_genome
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.evaluation.baselines import BASELINES
-from genomic_ulmfit.evaluation.metrics import paired_bootstrap_difference, paired_difference
+from genomic_ulmfit.evaluation.estimates import paired_difference
+from genomic_ulmfit.evaluation.metrics import paired_bootstrap_difference
 from genomic_ulmfit.files import file_sha256, require_writable
 from genomic_ulmfit.models.config import preset as preset_config
 from genomic_ulmfit.models.pretrained import PretrainedEncoder

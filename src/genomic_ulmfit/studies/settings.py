@@ -25,6 +25,7 @@ from genomic_ulmfit.models.precision import (
 from genomic_ulmfit.training import (
     finetuning,
     finetuning_recipe,
+    kernel_ridge,
     motifs,
     places,
     probe_fit,
@@ -34,7 +35,7 @@ from genomic_ulmfit.training import (
 MODULES = (
     *(negatives, splits),
     *(classifier, config, frames, motif_network, probe),
-    *(finetuning, finetuning_recipe, motifs, places, probe_fit, recipes),
+    *(finetuning, finetuning_recipe, kernel_ridge, motifs, places, probe_fit, recipes),
     baselines,
 )
 """Whose constants decide what the rows of a study are."""

@@ -8,13 +8,12 @@ ordinary classifier.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from sklearn.model_selection import StratifiedKFold
 
@@ -25,6 +24,7 @@ from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.models.probe import WORD, ProbeHead
 from genomic_ulmfit.progress import tracked
 from genomic_ulmfit.training.features import States, frozen_states
+from genomic_ulmfit.training.kernel_ridge import fit_ridge
 from genomic_ulmfit.training.places import (
     Floats,
     FramePlaces,
@@ -33,14 +33,12 @@ from genomic_ulmfit.training.places import (
     WordPlaces,
     evidence_of_places,
 )
+from genomic_ulmfit.training.platt import calibrate, smoothed
 from genomic_ulmfit.training.recipes import ProbeRecipe
 
 FRAME_SHARE = 2.0
 """Factor on the weights of open frames. They are few beside the many places of the others, and
 know what those do not."""
-
-RIDGES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-"""Shares of the mean of the kernel's diagonal that may be added to it."""
 
 MOST_FOR_EVIDENCE = 1000
 """Sequences, drawn at random from more, that evidence is measured on."""
@@ -52,9 +50,6 @@ fitted in parts, whose mean knows nearly as much as one fit of all and takes lin
 MOST_STATES = 1 << 28
 """Values of hidden states that are fitted together: 1.6 GB in both precisions. Long sequences are
 fitted in more parts, rather than not at all."""
-
-SAME = 1e-6
-"""Spread of a kernel, over its largest value, below which it is rounding alone."""
 
 FEWEST_FOR_FIT = 50
 """Sequences of a part, however long."""
@@ -256,7 +251,7 @@ def _mean_head(parts: Sequence[_Part]) -> ProbeHead:
         for part in parts
     ]
     targets = np.concatenate([part.targets for part in parts])
-    gain, bias = _calibration(np.concatenate(left_out), targets)
+    gain, bias = calibrate(np.concatenate(left_out), targets)
     mean = parts[0].head
     of_all = [part.head.state_dict() for part in parts]
     weights = {name: sum(one[name] for one in of_all) / len(of_all) * gain for name in of_all[0]}
@@ -289,8 +284,8 @@ def _fit_part(
     task = _Task(places, shares, wanted, seed)
     everything = np.arange(len(codes))
     evidence = task.evidence(everything)
-    fit = _ridge(task.kernel(evidence, everything), wanted)
-    gain, bias = _calibration(fit.left_out, targets)
+    fit = fit_ridge(task.kernel(evidence, everything), wanted)
+    gain, bias = calibrate(fit.left_out, targets)
     if alone:
         # The scores above are of sequences that the ridge has not seen, but the evidence has.
         sure = _how_sure(task, targets, gain, bias)
@@ -368,9 +363,9 @@ def _how_sure(
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=task.seed)
     for rest, fold in folds.split(targets, targets):
         kernel = task.kernel(task.evidence(rest), rest)
-        fit = _ridge(kernel[rest], task.wanted[rest])
+        fit = fit_ridge(kernel[rest], task.wanted[rest])
         logits[fold] = gain * (kernel[fold] @ fit.coefficients + fit.offset) + bias
-    wanted = _smoothed(targets, task.wanted.shape[1])
+    wanted = smoothed(targets, task.wanted.shape[1])
     found = minimize_scalar(
         lambda factor: -(wanted * log_softmax(factor * logits, axis=1)).sum(),
         bounds=(LEAST_SURE, 1),
@@ -422,93 +417,3 @@ def head_logits(
             bases = torch.from_numpy(np.stack(codes[start : start + 512]))
             parts.append(head(hidden.transpose(0, 1), bases).double().numpy())
     return np.concatenate(parts)
-
-
-@dataclass(frozen=True, eq=False)
-class _Ridge:
-    """Scores are ``kernel @ coefficients + offset``.
-
-    Parameters
-    ----------
-    coefficients : numpy.ndarray of float32, shape (n, n_classes)
-    offset : numpy.ndarray of float32, shape (n_classes,)
-    left_out : numpy.ndarray of float64, shape (n, n_classes)
-        What each training sequence would score if it were left out.
-    """
-
-    coefficients: Floats
-    offset: Floats
-    left_out: npt.NDArray[np.float64]
-
-
-def _ridge(kernel: Floats, wanted: Floats) -> _Ridge:
-    """Fit ridge regression with an intercept to one column per class.
-
-    The strength is the one of `RIDGES` with the least squared error on left-out sequences.
-    """
-    n = len(kernel)
-    means = kernel.mean(axis=0)
-    centred = kernel - means - means[:, None] + means.mean()
-    size = float(centred.trace()) / n
-    if size <= SAME * float(np.abs(kernel).max()):
-        # Nothing tells the sequences apart.
-        others = (wanted.sum(axis=0) - wanted) / (n - 1)
-        return _Ridge(np.zeros_like(wanted), wanted.mean(axis=0), others.astype(np.float64))
-    target = (wanted - wanted.mean(axis=0)).astype(np.float64)
-    values, vectors = np.linalg.eigh(centred.astype(np.float64) / size)
-    along = vectors.T @ target
-    best: tuple[float, npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None
-    for ridge in RIDGES:
-        shrunk = 1 / (np.maximum(values, 0) + ridge)
-        coefficients = vectors @ (shrunk[:, None] * along)
-        # Leave-one-out residuals in closed form (Allen 1974). The diagonal of the hat matrix
-        # is 1 - ridge * that of the inverse, and 1 / n for the intercept.
-        inverse = np.square(vectors) @ shrunk
-        residual = ridge * coefficients / np.maximum(ridge * inverse - 1 / n, 1e-9)[:, None]
-        error = float(np.square(residual).mean())
-        if best is None or error < best[0]:
-            best = error, coefficients / size, residual
-    assert best is not None
-    _, coefficients, residual = best
-    offset = wanted.mean(axis=0) - means @ coefficients
-    return _Ridge(coefficients.astype(np.float32), offset.astype(np.float32), wanted - residual)
-
-
-def _calibration(
-    scores: npt.NDArray[np.float64], targets: npt.NDArray[np.intp]
-) -> tuple[np.float32, Floats]:
-    """Return the gain and the bias that turn scores into logits.
-
-    They maximise the likelihood of smoothed targets (Platt 1999).
-    """
-    n, n_classes = scores.shape
-    wanted = _smoothed(targets, n_classes)
-
-    def loss(parameters: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-        gain, bias = parameters[0], parameters[1:]
-        logits = gain * scores + bias
-        logits = logits - logits.max(axis=1, keepdims=True)
-        logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        slope = np.exp(logs) - wanted
-        gradient = np.concatenate([[(slope * scores).sum()], slope.sum(axis=0)])
-        return float(-(wanted * logs).sum()) / n, gradient / n
-
-    start = np.concatenate([[1.0], np.zeros(n_classes)])
-    # A gain below 0 would mean that left-out scores point the wrong way: then they say nothing.
-    bounds = [(0.0, None), *[(None, None)] * n_classes]
-    found: Any = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
-    return np.float32(found.x[0]), found.x[1:].astype(np.float32)
-
-
-def _smoothed(targets: npt.NDArray[np.intp], n_classes: int) -> npt.NDArray[np.float64]:
-    """Return probabilities to aim at (Platt 1999), shape (len(targets), n_classes).
-
-    They are a little less than 1, so that a handful of sequences that are all on the right side do
-    not give certainty.
-    """
-    sizes = np.bincount(targets, minlength=n_classes)
-    hit = (sizes + 1) / (sizes + n_classes)
-    smoothed = np.repeat(((1 - hit) / (n_classes - 1))[:, None], n_classes, axis=1)
-    np.fill_diagonal(smoothed, hit)
-    found: npt.NDArray[np.float64] = smoothed[targets]
-    return found

@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from genomic_ulmfit.evaluation.metrics import mean_interval, reliability_sums
+from genomic_ulmfit.evaluation.estimates import mean_interval
+from genomic_ulmfit.evaluation.metrics import reliability_sums
 from genomic_ulmfit.reports.numbers import number
 from genomic_ulmfit.reports.picture import (
     DOTTED,
