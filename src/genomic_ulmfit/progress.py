@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import rich.progress
 
@@ -15,6 +15,13 @@ T = TypeVar("T")
 
 LINE_EVERY = 60.0
 """Seconds between lines where there is no terminal to draw a bar on."""
+
+
+class Report(Protocol):
+    """Is told how far long work has come."""
+
+    def __call__(self, what: str, done: int, total: int | None = None, /) -> None:
+        """Take note that `done` of `total` (None: nobody knows) are done."""
 
 
 class Progress:

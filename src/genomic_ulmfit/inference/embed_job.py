@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,9 +23,7 @@ from genomic_ulmfit.inference.sample import Sample, labels_of
 from genomic_ulmfit.inference.sequences import read_sequences
 from genomic_ulmfit.inference.vector_files import ids_file, require_vector_file, vector_file
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
-
-Report = Callable[[str, int], None]
-"""Told what is being done, and how many sequences are done."""
+from genomic_ulmfit.progress import Report
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -15,12 +15,10 @@ from genomic_ulmfit.inference.predict import FORMATS, predict, writer
 from genomic_ulmfit.inference.sequences import Named, read_sequences
 from genomic_ulmfit.models.classifier import ClassifierConfig
 from genomic_ulmfit.models.store import load_classifier
+from genomic_ulmfit.progress import Report
 
 REPORT_EVERY = 1000
 """Sequences."""
-
-Report = Callable[[str, int], None]
-"""Told what is being done, and how many sequences are done."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from genomic_ulmfit.files import write_text
 from genomic_ulmfit.inference.explaining.explain_files import LOGOS, PAGE
-from genomic_ulmfit.inference.explaining.explain_job import Report, explain
+from genomic_ulmfit.inference.explaining.explain_job import explain
 from genomic_ulmfit.inference.explaining.explanation import ExplainResult
+from genomic_ulmfit.progress import Report
 from genomic_ulmfit.reports.explain_figures import draw_average, draw_sequence
 from genomic_ulmfit.reports.explain_page import render_explanation
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +17,11 @@ from genomic_ulmfit.inference.scanning.scan_files import (
 from genomic_ulmfit.models.folder import read_config
 from genomic_ulmfit.models.precision import best_precision
 from genomic_ulmfit.models.store import load_classifier
+from genomic_ulmfit.progress import Report
 from genomic_ulmfit.reports.view import Logos, highest_calls, render_view
 
 LOGOS = 100
 """Calls that get a logo: a few minutes."""
-
-Report = Callable[[str, int, int], None]
-"""Told what is being done, how many calls are done, and of how many."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from genomic_ulmfit.data.batches import Batch
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, BASES, Codes
-from genomic_ulmfit.inference.explaining.edits import Report
+from genomic_ulmfit.inference.explaining.edits import Counted
 from genomic_ulmfit.inference.log_odds import log_odds
 from genomic_ulmfit.inference.targets import Floats, batches, window_of
 from genomic_ulmfit.models.bases import one_hot
@@ -67,7 +67,7 @@ def integrated_gradients(
     codes: Sequence[Codes],
     target: int,
     precision: str,
-    report: Report = lambda _: None,
+    report: Counted = lambda _: None,
 ) -> Attribution:
     """Attribute the log-odds of a class to the bases of sequences.
 

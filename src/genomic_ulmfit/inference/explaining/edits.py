@@ -40,7 +40,7 @@ TOKENS = 16_384
 four times the size would be mapped anew each time."""
 
 Indices = npt.NDArray[np.int64]
-Report = Callable[[int], None]
+Counted = Callable[[int], None]
 """Told how many sequences are done."""
 
 
@@ -68,7 +68,7 @@ def edited_log_odds(
     edits: Edits,
     target: int,
     precision: str,
-    report: Report = lambda _: None,
+    report: Counted = lambda _: None,
 ) -> tuple[Floats, Floats]:
     """Return the log-odds of a class for sequences and for every edit of them.
 
@@ -120,7 +120,7 @@ def edited_log_odds(
     return of_sequences, of_edits
 
 
-def _sharing(report: Report, before: int, n: int) -> Callable[[float], None]:
+def _sharing(report: Counted, before: int, n: int) -> Callable[[float], None]:
     """Return what reports a share of `n` sequences as done, beside those before them."""
     return lambda share: report(before + int(share * n))
 

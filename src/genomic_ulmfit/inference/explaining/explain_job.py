@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +52,7 @@ from genomic_ulmfit.models.precision import settled_precision
 from genomic_ulmfit.models.prediction import require_length
 from genomic_ulmfit.models.store import load_classifier
 from genomic_ulmfit.models.target_class import target_index
-
-Report = Callable[[str, int, int], None]
-"""Told what is being done, how many sequences or variants are done, and of how many."""
+from genomic_ulmfit.progress import Report
 
 
 def explain(

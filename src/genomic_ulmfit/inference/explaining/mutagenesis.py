@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, BASES, Codes
-from genomic_ulmfit.inference.explaining.edits import Edits, Report, edited_log_odds
+from genomic_ulmfit.inference.explaining.edits import Counted, Edits, edited_log_odds
 from genomic_ulmfit.inference.targets import Floats, window_of
 from genomic_ulmfit.models.classifier import Classifier
 
@@ -51,7 +51,7 @@ def saturation_mutagenesis(
     codes: Sequence[Codes],
     target: int,
     precision: str,
-    report: Report = lambda _: None,
+    report: Counted = lambda _: None,
 ) -> Mutagenesis:
     """Replace every base by each of the others, one at a time.
 

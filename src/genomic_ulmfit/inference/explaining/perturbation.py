@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genomic_ulmfit.dna.alphabet import AMBIGUOUS, BASES, Codes
-from genomic_ulmfit.inference.explaining.edits import Edits, Report, edited_log_odds
+from genomic_ulmfit.inference.explaining.edits import Counted, Edits, edited_log_odds
 from genomic_ulmfit.inference.targets import Floats, window_of
 from genomic_ulmfit.models.classifier import Classifier
 
@@ -70,7 +70,7 @@ def window_perturbation(
     target: int,
     precision: str,
     width: int,
-    report: Report = lambda _: None,
+    report: Counted = lambda _: None,
 ) -> Perturbation:
     """Replace all bases within a window that slides by half of its width, to the very end.
 

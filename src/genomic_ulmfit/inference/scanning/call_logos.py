@@ -8,7 +8,7 @@ from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.dna.genome import Contig, site_offset
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.inference.explaining.attribution import integrated_gradients
-from genomic_ulmfit.inference.explaining.edits import Report
+from genomic_ulmfit.inference.explaining.edits import Counted
 from genomic_ulmfit.inference.targets import Floats
 from genomic_ulmfit.inference.windows.exact import CONTEXT_STEP, context_of
 from genomic_ulmfit.inference.windows.runs import cut_runs
@@ -23,7 +23,7 @@ def call_contributions(
     window: int,
     anchor: int,
     precision: str,
-    report: Report = lambda _: None,
+    report: Counted = lambda _: None,
 ) -> Floats:
     """Divide what lifts the log-odds of called sites up among the bases of their windows.
 

@@ -49,9 +49,7 @@ from genomic_ulmfit.inference.scanning.scan_summary import (
 from genomic_ulmfit.inference.scanning.tracks import TRACKS, Spool, require_track, spans_of
 from genomic_ulmfit.models.folder import read_config
 from genomic_ulmfit.models.store import load_classifier
-
-Report = Callable[[str, int, int], None]
-"""Told what is being done, how many bases are done, and of how many."""
+from genomic_ulmfit.progress import Report
 
 
 @dataclass(frozen=True, eq=False)
