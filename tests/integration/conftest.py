@@ -2,33 +2,64 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import runpy
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NamedTuple
 
 import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
-@pytest.fixture
-def benchmark(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[Any, str]]:
-    """Run one by its file's name; return its exit code and what it wrote to standard error."""
+class Done(NamedTuple):
+    """How a script ended; line breaks of its messages are spaces."""
 
-    def run(name: str, *arguments: object) -> tuple[Any, str]:
+    code: Any
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(scope="session")
+def benchmark() -> Callable[..., Done]:
+    """Run one by its file's name."""
+
+    def run(name: str, *arguments: object) -> Done:
         path = str(BENCHMARKS / name)
-        monkeypatch.setattr(sys, "argv", [path, *map(str, arguments)])
-        monkeypatch.syspath_prepend(BENCHMARKS)
-        capfd.readouterr()
         code: Any = 0
-        try:
-            runpy.run_path(path, run_name="__main__")
-        except SystemExit as end:
-            code = end.code
-        return code, capfd.readouterr().err
+        with (
+            tempfile.TemporaryFile("w+") as out,
+            tempfile.TemporaryFile("w+") as err,
+            pytest.MonkeyPatch.context() as patch,
+            redirected(1, out),
+            redirected(2, err),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            patch.setattr(sys, "argv", [path, *map(str, arguments)])
+            patch.syspath_prepend(BENCHMARKS)
+            try:
+                runpy.run_path(path, run_name="__main__")
+            except SystemExit as end:
+                code = end.code
+            out.seek(0)
+            err.seek(0)
+            return Done(code or 0, out.read(), " ".join(err.read().split()))
 
     return run
+
+
+@contextlib.contextmanager
+def redirected(descriptor: int, file: IO[str]) -> Iterator[None]:
+    """Let what commands inherit as standard output or error be a file."""
+    before = os.dup(descriptor)
+    os.dup2(file.fileno(), descriptor)
+    try:
+        yield
+    finally:
+        os.dup2(before, descriptor)
+        os.close(before)

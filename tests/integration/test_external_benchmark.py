@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,18 +19,7 @@ from genomic_ulmfit.evaluation.metrics import weighted_scores
 from genomic_ulmfit.studies.cross_species import cross_species
 from genomic_ulmfit.studies.external import external, read_datasets
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 MODELS = ["encoder", "bases", "onehot_lr", "kmer_lr", "cnn"]
-
-
-def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(BENCHMARKS / script), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +35,14 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(
-    tmp_path_factory: pytest.TempPathFactory, tables: Path, encoder_folder: Path
+    tmp_path_factory: pytest.TempPathFactory,
+    tables: Path,
+    encoder_folder: Path,
+    benchmark: Callable[..., Any],
 ) -> tuple[Path, str]:
     out = tmp_path_factory.mktemp("external") / "out"
-    done = run("external.py", tables, "--out", out, "--encoder", encoder_folder)
-    assert done.returncode == 0, done.stderr
+    done = benchmark("external.py", tables, "--out", out, "--encoder", encoder_folder)
+    assert done.code == 0, done.stderr
     return out, done.stdout
 
 
@@ -92,12 +82,15 @@ def _once(labels: Any) -> Any:
 
 
 def test_cross_species_goes_on_from_the_same_cells(
-    finished: tuple[Path, str], tables: Path, encoder_folder: Path
+    finished: tuple[Path, str],
+    tables: Path,
+    encoder_folder: Path,
+    benchmark: Callable[..., Any],
 ) -> None:
     out, _ = finished
     cells = {path: path.stat().st_mtime_ns for path in (out / "cells").rglob("*.json")}
-    done = run("cross_species.py", tables, "--out", out, "--encoder", encoder_folder)
-    assert done.returncode == 0, done.stderr
+    done = benchmark("cross_species.py", tables, "--out", out, "--encoder", encoder_folder)
+    assert done.code == 0, done.stderr
     assert {path: path.stat().st_mtime_ns for path in (out / "cells").rglob("*.json")} == cells
     results = json.loads((out / "cross_species_encoder.json").read_text())
     alone = json.loads((out / "external.json").read_text())
@@ -213,12 +206,12 @@ def test_tables_of_several_lengths_and_of_names_alike(
 
 
 def test_unusable_folders(
-    tmp_path: Path, encoder_folder: Path, benchmark: Callable[..., tuple[Any, str]]
+    tmp_path: Path, encoder_folder: Path, benchmark: Callable[..., Any]
 ) -> None:
-    code, said = benchmark("external.py", tmp_path / "absent", "--encoder", encoder_folder)
+    code, _, said = benchmark("external.py", tmp_path / "absent", "--encoder", encoder_folder)
     assert code == 2
     assert "no such folder" in said
-    code, said = benchmark("external.py", tmp_path, "--seed", "-1")
+    code, _, said = benchmark("external.py", tmp_path, "--seed", "-1")
     assert code == 2
     assert "--seed: got '-1', allowed is 0 to" in said
     (tmp_path / "file").touch()

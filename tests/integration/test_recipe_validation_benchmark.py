@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import runpy
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
-
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, BENCHMARKS / "recipe_validation.py", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
+def test_a_row_per_recipe(
+    promoters_csv: Path, encoder_folder: Path, benchmark: Callable[..., Any]
+) -> None:
+    done = benchmark(
+        "recipe_validation.py",
+        promoters_csv,
+        "--encoder",
+        encoder_folder,
+        "--sizes",
+        20,
+        "--folds",
+        2,
     )
-
-
-def test_a_row_per_recipe(promoters_csv: Path, encoder_folder: Path) -> None:
-    done = run(promoters_csv, "--encoder", encoder_folder, "--sizes", 20, "--folds", 2)
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.stderr
     # 225 rows are marked train and 22 valid; those marked test are not looked at.
     assert "promoters.csv: 247 rows, 2 folds" in done.stdout
     rows = [line.strip("|").split("|") for line in done.stdout.splitlines() if line[:2] == "| "]
@@ -60,16 +58,9 @@ def test_unusable_options(
     encoder_folder: Path,
     options: tuple[object, ...],
     message: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    benchmark: Callable[..., Any],
 ) -> None:
-    # In this process: a new one takes five seconds to import what it does not get to use.
-    arguments = (promoters_csv, "--encoder", encoder_folder, *options)
-    monkeypatch.setattr(sys, "argv", ["recipe_validation.py", *map(str, arguments)])
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    with pytest.raises(SystemExit) as stopped:
-        runpy.run_path(str(BENCHMARKS / "recipe_validation.py"), run_name="__main__")
-    assert stopped.value.code == 2
-    shown = capsys.readouterr()
-    assert message in " ".join(shown.err.split())
-    assert shown.out == ""
+    done = benchmark("recipe_validation.py", promoters_csv, "--encoder", encoder_folder, *options)
+    assert done.code == 2
+    assert message in done.stderr
+    assert done.stdout == ""

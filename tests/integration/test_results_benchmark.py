@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,6 @@ import pytest
 
 from genomic_ulmfit.dna.simulate import simulate_genome, write_genbank
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 PAGE = """# Page
 
 Before.
@@ -47,16 +44,12 @@ def arguments(here: Path, *more: object, genome: str = "sim.gbk") -> list[str]:
     return [str(one) for one in given]
 
 
-def test_tables_come_into_the_page(here: Path, encoder_folder: Path) -> None:
+def test_tables_come_into_the_page(
+    here: Path, encoder_folder: Path, benchmark: Callable[..., Any]
+) -> None:
     wanted = arguments(here, "--encoders", encoder_folder, "--only", "curve-anchored")
-    done = subprocess.run(
-        [sys.executable, BENCHMARKS / "results.py", *wanted],
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = benchmark("results.py", *wanted)
+    assert done.code == 0, done.stderr
     page = (here / "page.md").read_text()
     assert page.startswith("# Page\n\nBefore.\n\n<!-- begin curve-anchored -->\n\n| accuracy")
     assert page.endswith(PAGE.partition("old\n")[2])
@@ -70,15 +63,15 @@ def test_tables_come_into_the_page(here: Path, encoder_folder: Path) -> None:
     assert done.stdout in page
 
 
-def test_what_is_missing_is_named(here: Path, benchmark: Callable[..., tuple[Any, str]]) -> None:
-    code, said = benchmark("results.py", *arguments(here, genome="absent.gbk"))
+def test_what_is_missing_is_named(here: Path, benchmark: Callable[..., Any]) -> None:
+    code, _, said = benchmark("results.py", *arguments(here, genome="absent.gbk"))
     assert code == 2
     assert "--genome: there is no" in said
     # The folder of species holds no table.
-    code, said = benchmark("results.py", *arguments(here, "--only", "species"))
+    code, _, said = benchmark("results.py", *arguments(here, "--only", "species"))
     assert code == 2
     assert "holds no CSV or TSV files" in said
     (here / "page.md").write_text("nothing")
-    code, said = benchmark("results.py", *arguments(here, "--only", "species"))
+    code, _, said = benchmark("results.py", *arguments(here, "--only", "species"))
     assert code == 2
     assert "needs one line <!-- begin species --> and one <!-- end species -->" in said
