@@ -2,12 +2,13 @@
 
     python benchmarks/unfreezing.py NC_000913.3.gbk.gz --framing upstream
     python benchmarks/unfreezing.py table.csv
+    python benchmarks/unfreezing.py table.csv --pooling
 
 Takes the windows of an annotated genome that are not marked test, or the rows of a table that are
 marked train, and sets a quarter of their homology clusters aside. Prints how well these are told
 apart by the probe, by a network whose head alone was trained, by one that was fine-tuned in four
 stages, by each beside the probe (logits averaged), by all that the recipe averages, and by
-baselines.
+baselines. With --pooling, how well by networks that pool hidden states, in four stages or in one.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from genomic_ulmfit.models.pretrained import encoder_folder
 from genomic_ulmfit.models.store import load_language_model
 from genomic_ulmfit.training.by_labels import train_by_labels
 from genomic_ulmfit.training.classifier_setup import classifier_config, encode_all, targets_of
-from genomic_ulmfit.training.finetuning_recipe import FROZEN, PRETRAINED
+from genomic_ulmfit.training.finetuning_recipe import FROZEN, POOLED, PRETRAINED
 from genomic_ulmfit.training.recipes import RECIPES, Recipe
 
 Probabilities = npt.NDArray[np.float64]
@@ -45,6 +46,12 @@ TRAINED = {
     "head": Recipe(None, FROZEN),
     "fine-tuned": Recipe(None, PRETRAINED),
 }
+POOLING = {
+    "pooling, in stages": Recipe(None, PRETRAINED),
+    "pooling, all layers at once, every phase": Recipe(None, POOLED),
+}
+TOGETHER = (("probe", "head"), ("probe", "fine-tuned"), ("probe", "head", "cnn"))
+"""The CNN among the baselines is the network over bases that the recipe trains."""
 
 
 def main() -> int:
@@ -56,6 +63,7 @@ def main() -> int:
     parser.add_argument("--encoder", default="bacteria")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--most", type=int, default=9000, help="Rows, drawn at random from more.")
+    parser.add_argument("--pooling", action="store_true", help="Compare heads that pool.")
     options = parser.parse_args()
     try:
         rows = labelled_rows(options.source, options.framing)
@@ -64,7 +72,7 @@ def main() -> int:
         learn, scored = set_aside(rows)
         print(f"{len(learn):,} sequences to learn from, {len(scored):,} that are scored\n")
         print("| model | AUROC | accuracy | log loss | seconds |\n|---|---|---|---|---|")
-        compare(learn, scored, options.encoder, options.seed)
+        compare(learn, scored, options.encoder, options.seed, pooling=options.pooling)
     except InputError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
@@ -97,7 +105,9 @@ def set_aside(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return rows[~aside], rows[aside]
 
 
-def compare(learn: pd.DataFrame, scored: pd.DataFrame, encoder: str, seed: int) -> None:
+def compare(
+    learn: pd.DataFrame, scored: pd.DataFrame, encoder: str, seed: int, *, pooling: bool
+) -> None:
     """Train and score every model."""
     found: dict[str, Probabilities] = {}
     seconds: dict[str, float] = {}
@@ -113,7 +123,8 @@ def compare(learn: pd.DataFrame, scored: pd.DataFrame, encoder: str, seed: int) 
 
     start = load_language_model(encoder_folder(encoder))
     codes = encode_all(learn)
-    config = classifier_config(codes, learn["label"].to_numpy(), start.encoder.config)
+    head = "pooling" if pooling else "auto"
+    config = classifier_config(codes, learn["label"].to_numpy(), start.encoder.config, head)
     targets = targets_of(scored["label"], config)
     for name, make in BASELINES.items():
         begun = time.perf_counter()
@@ -121,7 +132,7 @@ def compare(learn: pd.DataFrame, scored: pd.DataFrame, encoder: str, seed: int) 
         found[name] = normalised(baseline.predict_proba(scored["sequence"].tolist()))
         seconds[name] = time.perf_counter() - begun
         show(name)
-    for name, recipe in TRAINED.items():
+    for name, recipe in (POOLING if pooling else TRAINED).items():
         begun = time.perf_counter()
         model, _ = train_by_labels(
             codes,
@@ -135,8 +146,7 @@ def compare(learn: pd.DataFrame, scored: pd.DataFrame, encoder: str, seed: int) 
         found[name] = normalised(predict_probabilities(model, encode_all(scored)))
         seconds[name] = time.perf_counter() - begun
         show(name)
-    # The CNN among the baselines is the network over bases that the recipe trains.
-    for names in (("probe", "head"), ("probe", "fine-tuned"), ("probe", "head", "cnn")):
+    for names in () if pooling else TOGETHER:
         together = ", ".join(names)
         logits = np.mean([np.log(found[name]) for name in names], axis=0)
         found[together] = normalised(np.exp(logits))

@@ -45,7 +45,10 @@ READINGS = [Readings(), Readings(True), Readings(False, 2), Readings(True, 2)]
 
 
 def classifier(
-    head: str = "pooling", length: int | None = None, readings: Readings = READINGS[0]
+    head: str = "pooling",
+    length: int | None = None,
+    readings: Readings = READINGS[0],
+    phases_alike: bool = False,
 ) -> Classifier:
     """Random weights of a size at which predictions differ from sequence to sequence."""
     torch.manual_seed(0)
@@ -57,6 +60,7 @@ def classifier(
         both_strands=readings.both_strands,
         phases=readings.phases,
         frames=length is not None,
+        phases_alike=phases_alike,
     )
     model = Classifier(config)
     with torch.no_grad():
@@ -357,11 +361,13 @@ def test_no_gradient_runs_into_context(readings: Readings) -> None:
     assert not x.grad.any()
 
 
-@pytest.mark.parametrize("phases", [1, 2])
+@pytest.mark.parametrize(("phases", "alike"), [(1, False), (2, False), (2, True)])
 @pytest.mark.parametrize("head", HEADS)
-def test_what_is_read_along_the_other_strand_and_in_the_other_phase(head: str, phases: int) -> None:
+def test_what_is_read_along_the_other_strand_and_in_the_other_phase(
+    head: str, phases: int, alike: bool
+) -> None:
     sizes = [30, 30, 30] if head in FIXED_LENGTH else [30, 17, 24]
-    model = classifier(head, 30 if head in FIXED_LENGTH else None, Readings(True, phases))
+    model = classifier(head, 30 if head in FIXED_LENGTH else None, Readings(True, phases), alike)
     codes = random_codes(sizes)
     together = predict_probabilities(model, codes, precision="fp32")
     for row, sequence in enumerate(codes):
@@ -380,7 +386,10 @@ def test_what_is_read_along_the_other_strand_and_in_the_other_phase(head: str, p
                 assert model.pooling_head is not None
                 length = torch.tensor([len(beside)])
                 pooled = [concat_pool(one, length) for one in read]
-                logits = model.pooling_head.layers(torch.cat(pooled, dim=1))
+                # What is pooled along both strands in one phase, and then in the other.
+                opinions = [pooled[0::2], pooled[1::2]] if alike else [pooled]
+                scored = [model.pooling_head.layers(torch.cat(one, dim=1)) for one in opinions]
+                logits = torch.stack(scored).mean(0)
                 if model.position_head is not None:
                     logits = logits + model.position_head(beside, bases)
         expected = logits.softmax(-1)[0].numpy()

@@ -18,10 +18,10 @@ from genomic_ulmfit.training.classifier_setup import (
     choose_recipe,
     classifier_config,
     encode_all,
-    recipe_for,
     targets_of,
+    with_epochs,
 )
-from genomic_ulmfit.training.finetuning_recipe import NAIVE, PRETRAINED
+from genomic_ulmfit.training.finetuning_recipe import NAIVE, POOLED, PRETRAINED
 from genomic_ulmfit.training.recipes import Recipe
 
 SMALL = EncoderConfig(embedding=12, hidden=16, layers=1)
@@ -36,14 +36,27 @@ def test_a_probe_that_is_asked_for_stands_alone(
         assert recipe == Recipe(recipe.probe, None, motifs=False)
 
 
-def test_epochs_are_those_of_the_last_stage(encoder: LanguageModel) -> None:
-    assert recipe_for(None) is NAIVE
-    assert recipe_for(encoder) is PRETRAINED
-    shorter = recipe_for(encoder, 1)
+@pytest.mark.parametrize(
+    ("n_labels", "expected"), [(99, PRETRAINED), (100, POOLED), (10_000, POOLED)]
+)
+def test_heads_that_are_asked_for(
+    encoder: LanguageModel, config: Callable[..., Any], n_labels: int, expected: object
+) -> None:
+    pooling = replace(config(), head="pooling", length=None, frames=False)
+    assert choose_recipe(n_labels, pooling, encoder, "pooling") == Recipe(None, expected)
+    assert choose_recipe(n_labels, pooling, None, "pooling") == Recipe(None, NAIVE)
+    longer = choose_recipe(n_labels, pooling, encoder, "pooling", epochs=7).network
+    assert longer == with_epochs(expected, 7)
+    position = replace(config(), head="position")
+    assert choose_recipe(n_labels, position, encoder, "position") == Recipe(None, PRETRAINED)
+
+
+def test_epochs_are_those_of_the_last_stage() -> None:
+    shorter = with_epochs(PRETRAINED, 1)
     assert shorter.stages[:-1] == PRETRAINED.stages[:-1]
     assert shorter.stages[-1] == replace(PRETRAINED.stages[-1], epochs=1)
     with pytest.raises(InputError, match="--epochs: got 0, allowed is 1 or more"):
-        recipe_for(None, 0)
+        with_epochs(NAIVE, 0)
 
 
 def test_a_configuration_suits_its_sequences() -> None:

@@ -11,7 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from genomic_ulmfit.dna.alphabet import Codes
+from genomic_ulmfit.data.batches import TokenizedSequences
+from genomic_ulmfit.data.readings import Readings
+from genomic_ulmfit.dna.alphabet import AMBIGUOUS, Codes, reverse_complement
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
 from genomic_ulmfit.models.classifier import Classifier, ClassifierConfig
@@ -261,6 +263,52 @@ def test_it_learns_several_classes_of_several_lengths() -> None:
     found = predict_probabilities(model, codes, precision="fp32")
     assert found.shape == (120, 4)
     assert (found.argmax(1) == targets).mean() > 0.85
+
+
+def test_phases_under_the_same_weights_are_sequences_of_their_own() -> None:
+    codes, targets = task(60, lengths=(12, 40))
+    once = replace(config("pooling"), encoder=EncoderConfig(12, 16, 1, KmerTokenizer(3, 2)))
+    alike = replace(once, phases=2, phases_alike=True)
+    stage = recipe(Stage(None, 2, 1e-2))
+    options = {"precision": "fp32", "progress": False}
+    together, curve = fine_tune(codes, targets, alike, stage, **options)
+    moved = [np.append(one[1:], np.uint8(AMBIGUOUS)) for one in codes]
+    both = [*codes, *moved], np.concatenate([targets, targets])
+    one, curve_of_one = fine_tune(*both, once, stage, **options)
+    assert curve == curve_of_one
+    assert close(together, one)
+    # What it says is the mean of what it says of each.
+    logits = [
+        np.log(predict_probabilities(one, phase, precision="fp32")) for phase in (codes, moved)
+    ]
+    mean = np.exp(np.mean(logits, axis=0))
+    found = predict_probabilities(together, codes, precision="fp32")
+    np.testing.assert_allclose(found, mean / mean.sum(axis=1, keepdims=True), atol=1e-5)
+
+
+@pytest.mark.parametrize("length", [20, 21])
+@pytest.mark.parametrize("both_strands", [False, True])
+def test_phases_are_learnt_from_as_they_are_read(both_strands: bool, length: int) -> None:
+    tokenizer = KmerTokenizer(5, 2)
+    codes = list(np.random.default_rng(1).integers(0, 4, (3, length)).astype(np.uint8))
+    together = TokenizedSequences.of(codes, tokenizer, Readings(both_strands, 2))
+    apart = together.apart(2)
+    assert len(apart) == 6
+    for phase in range(2):
+        for row, one in enumerate(codes):
+            strands = [one, reverse_complement(one)][: 1 + both_strands]
+            moved = [np.append(s[phase:], np.full(phase, AMBIGUOUS, np.uint8)) for s in strands]
+            expected = tokenizer.tokenize(np.stack(moved))
+            np.testing.assert_array_equal(apart.tokens[3 * phase + row], expected)
+            assert apart.codes[3 * phase + row] is one
+
+
+def test_phases_alike_are_for_a_pooling_head() -> None:
+    codes, targets = task(8)
+    two = EncoderConfig(12, 16, 1, KmerTokenizer(3, 2))
+    wrong = replace(config("position"), encoder=two, phases=2, phases_alike=True)
+    with pytest.raises(ValueError, match="pooling head alone"):
+        fine_tune(codes, targets, wrong, recipe(Stage(None, 1, 1e-2)), progress=False)
 
 
 def test_the_seed_decides(encoder: LanguageModel) -> None:

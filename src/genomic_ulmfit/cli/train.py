@@ -44,8 +44,8 @@ def train(
     epochs: Annotated[
         int | None,
         typer.Option(
-            help="Epochs of all layers: of the last of fine-tuning's four stages, or, without an "
-            "encoder, of the only one.",
+            help="Epochs of all layers: of the last of fine-tuning's four stages, or, with a head "
+            "that pools or without an encoder, of the only one.",
             show_default="the recipe's",
         ),
     ] = None,

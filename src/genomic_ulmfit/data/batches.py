@@ -71,6 +71,13 @@ class TokenizedSequences:
     def __len__(self) -> int:
         return len(self.tokens)
 
+    def apart(self, phases: int) -> TokenizedSequences:
+        """Return each phase of every sequence as a sequence of its own, first all in the first."""
+        if phases == 1:
+            return self
+        tokens = [one[phase::phases] for phase in range(phases) for one in self.tokens]
+        return TokenizedSequences([*self.codes] * phases, tokens, self.unknown)
+
     def batch(self, index: npt.NDArray[np.intp]) -> Batch:
         """Return the sequences at `index`, padded."""
         lengths = np.array([self.tokens[i].shape[1] for i in index])

@@ -57,6 +57,9 @@ class ClassifierConfig:
     frames : bool
         Whether all that sees bases by position scores open reading frames, too
         (`ReadingFrames`).
+    phases_alike : bool
+        Whether the pooling head scores every phase by itself, all with the same weights, and the
+        mean of the logits counts; otherwise it has weights of its own for each.
     """
 
     encoder: EncoderConfig
@@ -70,11 +73,17 @@ class ClassifierConfig:
     phases: int = 1
     with_motifs: bool = False
     frames: bool = False
+    phases_alike: bool = False
 
     @property
     def readings(self) -> Readings:
         """The ways in which a sequence is read."""
         return Readings(self.both_strands, self.phases)
+
+    @property
+    def opinions(self) -> int:
+        """How many logits the pooling head averages."""
+        return self.phases if self.phases_alike else 1
 
     def __post_init__(self) -> None:
         if self.head not in HEADS:
@@ -119,15 +128,22 @@ class PoolingHead(nn.Module):
         On the pooled states; the second layer's is .1, as in the seed.
     readings : int
         Of each sequence; each is pooled by itself.
+    opinions : int
+        How many logits are averaged: with 1, what is pooled of all readings stands beside each
+        other; with more, of every so-manieth reading, phase by phase, under the same weights.
     """
 
-    def __init__(self, width: int, n_classes: int, dropout: float, readings: int = 1) -> None:
+    def __init__(
+        self, width: int, n_classes: int, dropout: float, readings: int = 1, opinions: int = 1
+    ) -> None:
         super().__init__()
         self.readings = readings
+        self.opinions = opinions
+        pooled = 3 * width * (readings // opinions)
         self.layers = nn.Sequential(
-            nn.BatchNorm1d(3 * width * readings),
+            nn.BatchNorm1d(pooled),
             nn.Dropout(dropout),
-            nn.Linear(3 * width * readings, 50),
+            nn.Linear(pooled, 50),
             nn.ReLU(),
             nn.BatchNorm1d(50),
             nn.Dropout(0.1),
@@ -151,7 +167,9 @@ class PoolingHead(nn.Module):
 
     def score(self, pooled: Tensor) -> Tensor:
         """Return logits of pooled states, shape (readings * batch, 3 * width)."""
-        return self.layers(torch.cat(pooled.chunk(self.readings), dim=1))
+        parts = pooled.chunk(self.readings)
+        every = [torch.cat(parts[i :: self.opinions], dim=1) for i in range(self.opinions)]
+        return self.layers(torch.cat(every)).unflatten(0, (self.opinions, -1)).mean(0)
 
 
 def concat_pool(hidden: Tensor, lengths: Tensor) -> Tensor:
@@ -350,7 +368,7 @@ class Classifier(nn.Module):
             self.motifs = MotifNetwork(n_classes, config.length, config.frames)
         if config.head != "probe":
             self.pooling_head = PoolingHead(
-                width, n_classes, dropouts.output, config.readings.count
+                width, n_classes, dropouts.output, config.readings.count, config.opinions
             )
         if config.head == "position":
             assert config.length is not None

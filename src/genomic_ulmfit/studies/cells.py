@@ -30,44 +30,34 @@ from genomic_ulmfit.reports.numbers import json_ready
 from genomic_ulmfit.studies.rows import Part, Predict, train_row
 from genomic_ulmfit.training.by_labels import train_by_labels
 from genomic_ulmfit.training.classifier_setup import BOTH_STRANDS, classifier_config, targets_of
-from genomic_ulmfit.training.finetuning_recipe import PRETRAINED
-from genomic_ulmfit.training.recipes import Recipe
 
 PROTOCOLS: dict[str, Callable[..., pd.DataFrame]] = {"strict": split_strict, "seed": split_seed}
 
 
 @dataclass(frozen=True)
 class Network:
-    """How one of the network rows is trained.
+    """How one of the network rows is trained: as `genomic-ulmfit train` does with as many labels.
 
     Parameters
     ----------
     encoder : str or None
         Row of the language model that it starts from.
     head : {"position", "pooling"}
-    recipe : Recipe or None
-        None is the one for this many labels, which is what `genomic-ulmfit train` follows.
     readings : Readings
     """
 
     encoder: str | None
     head: str = "position"
-    recipe: Recipe | None = None
     readings: Readings = BOTH_STRANDS
-
-    @classmethod
-    def of_the_seed(cls, encoder: str) -> Network:
-        """Return what the seed did: pooled states of one strand, gradually unfrozen."""
-        return cls(encoder, "pooling", Recipe(None, PRETRAINED), Readings())
 
 
 NETWORKS = {
     # One strand, as the seed's naive model: the other takes as long again to learn.
     "naive": Network(None, readings=Readings()),
     "e_coli": Network("e_coli"),
-    "e_coli_seed_head": Network.of_the_seed("e_coli"),
+    "e_coli_seed_head": Network("e_coli", "pooling"),
     "ensemble": Network("ensemble"),
-    "ensemble_seed_head": Network.of_the_seed("ensemble"),
+    "ensemble_seed_head": Network("ensemble", "pooling"),
 }
 
 
@@ -208,7 +198,6 @@ def _train_network(
         train.codes,
         targets_of(train.labels, config),
         config,
-        network.recipe,
         encoder=encoder,
         valid=(valid.codes, targets_of(valid.labels, config)),
         seed=seed,

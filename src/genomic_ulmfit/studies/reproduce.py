@@ -238,7 +238,7 @@ def _how_models_are_made(table: pd.DataFrame) -> Iterator[str]:
         f"Pretrained models are what `train` makes of {n_train:,} labels: {pretrained}. The "
         "encoder is left as it is. The recipe without an encoder is what of this needs none, its "
         f"probe one of the bases alone. The naive model is {naive}. Models with the seed's head "
-        "are fine-tuned as the seed's were."
+        "are what `train --head pooling` makes: pooled hidden states, the encoder fine-tuned."
     )
 
 

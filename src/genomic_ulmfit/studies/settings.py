@@ -28,6 +28,7 @@ from genomic_ulmfit.training import (
     kernel_ridge,
     motifs,
     places,
+    platt,
     probe_fit,
     recipes,
 )
@@ -35,7 +36,7 @@ from genomic_ulmfit.training import (
 MODULES = (
     *(negatives, splits),
     *(classifier, config, frames, motif_network, probe),
-    *(finetuning, finetuning_recipe, kernel_ridge, motifs, places, probe_fit, recipes),
+    *(finetuning, finetuning_recipe, kernel_ridge, motifs, places, platt, probe_fit, recipes),
     baselines,
 )
 """Whose constants decide what the rows of a study are."""

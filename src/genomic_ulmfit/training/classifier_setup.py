@@ -20,7 +20,12 @@ from genomic_ulmfit.models.config import preset as preset_config
 from genomic_ulmfit.models.language_model import LanguageModel
 from genomic_ulmfit.models.pretrained import DEFAULT, encoder_folder
 from genomic_ulmfit.models.store import load_language_model
-from genomic_ulmfit.training.finetuning_recipe import NAIVE, PRETRAINED, FineTuningRecipe
+from genomic_ulmfit.training.finetuning_recipe import (
+    FROZEN,
+    NAIVE,
+    PRETRAINED,
+    FineTuningRecipe,
+)
 from genomic_ulmfit.training.recipes import Recipe, recipe_by_labels
 
 HEADS = ("auto", "position", "pooling", "probe")
@@ -146,7 +151,8 @@ def choose_recipe(
     encoder : LanguageModel or None
     head : {"auto", "position", "pooling", "probe"}
         As it was asked for. "auto" follows the number of labels, "position" and "pooling"
-        fine-tune a network with that head, "probe" fits a linear probe alone.
+        fine-tune a network with that head (the latter as the number of labels says), "probe"
+        fits a linear probe alone.
     epochs : int, optional
         Of the last stage of fine-tuning.
 
@@ -159,9 +165,6 @@ def choose_recipe(
     InputError
         If a probe is asked for without an encoder, or epochs where no encoder is trained.
     """
-    network = recipe_for(encoder, epochs)
-    if head in ("position", "pooling"):
-        return Recipe(None, network)
     if head == "probe" and encoder is None:
         raise InputError(
             "--head probe: reads the hidden states of a pretrained encoder, but there is none; "
@@ -172,24 +175,25 @@ def choose_recipe(
     )
     if head == "probe":
         recipe = replace(recipe, network=None, motifs=False)
+    elif head == "position":
+        recipe = Recipe(None, NAIVE if encoder is None else PRETRAINED)
     if epochs is None:
         return recipe
-    if recipe.network not in (NAIVE, PRETRAINED):
+    if recipe.network in (None, FROZEN):
         raise InputError(
             f"--epochs: got {epochs}, but with these {n_labels:,} sequences the encoder stays as "
             "it is. Leave --epochs out, or fine-tune the whole network with --head position."
         )
-    return replace(recipe, network=network)
+    return replace(recipe, network=with_epochs(recipe.network, epochs))
 
 
-def recipe_for(encoder: LanguageModel | None, epochs: int | None = None) -> FineTuningRecipe:
-    """Return the recipe of fine-tuning a pretrained encoder, or of training without one.
+def with_epochs(recipe: FineTuningRecipe, epochs: int) -> FineTuningRecipe:
+    """Return a recipe with another number of epochs in its last stage, which trains all layers.
 
     Parameters
     ----------
-    encoder : LanguageModel or None
-    epochs : int, optional
-        Of the last stage, in which all layers are trained; the recipe's number if not given.
+    recipe : FineTuningRecipe
+    epochs : int
 
     Returns
     -------
@@ -200,9 +204,6 @@ def recipe_for(encoder: LanguageModel | None, epochs: int | None = None) -> Fine
     InputError
         If there are to be fewer epochs than one.
     """
-    recipe = NAIVE if encoder is None else PRETRAINED
-    if epochs is None:
-        return recipe
     if not isinstance(epochs, Integral) or epochs < 1:
         raise InputError(f"--epochs: got {epochs!r}, allowed is 1 or more.")
     return replace(recipe, stages=(*recipe.stages[:-1], replace(recipe.stages[-1], epochs=epochs)))

@@ -1,12 +1,14 @@
 """Training a classifier the ULMFiT way (Howard & Ruder 2018, arXiv:1801.06146, section 3.3).
 
-Gradual unfreezing from the top, learning rates that fall from layer to layer downwards, and a
-one-cycle schedule of rate and momentum in each stage.
+Gradual unfreezing from the top (or one stage of all layers, as the recipe says), learning rates
+that fall from layer to layer downwards, and in each stage a one-cycle schedule of rate and
+momentum.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import lightning as L
@@ -258,14 +260,21 @@ def fine_tune(
         In evaluation mode.
     curve : list of dict
         After each epoch: ``step``, ``epoch``, ``stage``, ``train_loss``, ``valid_loss``,
-        ``valid_accuracy``.
+        ``valid_accuracy``. Where the pooling head is the same for every phase, it is of the first.
     """
     precision = settled_precision(precision, training_device())
+    if config.opinions > 1 and config.head != "pooling":
+        raise ValueError("phases under the same weights are for a pooling head alone")
+    whole = config
+    if whole.opinions > 1:
+        # Every phase is a sequence of its own to learn from.
+        config, states = replace(config, phases=1, phases_alike=False), None
     torch.manual_seed(seed)
     model = Classifier(config, CLASSIFIER_DROPOUTS.scaled(recipe.dropout))
     if encoder is not None:
         model.encoder.load_state_dict(encoder.encoder.state_dict())
-    sequences = TokenizedSequences.of(codes, config.encoder.tokenizer, config.readings)
+    sequences = TokenizedSequences.of(codes, config.encoder.tokenizer, whole.readings)
+    sequences, targets = sequences.apart(whole.opinions), np.tile(targets, whole.opinions)
     longest = max(tokens.size for tokens in sequences.tokens)
     size = min(recipe.batch_size, max(FEWEST_IN_BATCH, MOST_TOKENS // longest))
     batches = ShuffledBatches(sequences, size, seed)
@@ -301,7 +310,12 @@ def fine_tune(
             ],
         )
         fit(trainer, task, epoch)
-    return model.cpu().eval(), curve
+    model = model.cpu().eval()
+    if whole is config:
+        return model, curve
+    of_all = Classifier(whole)
+    of_all.load_state_dict(model.state_dict())
+    return of_all.eval(), curve
 
 
 def stage_name(stage: Stage) -> str:

@@ -49,6 +49,9 @@ class FineTuningRecipe:
         AdamW's.
     layer_decay : float
         1 trains all layers at the head's rate, as random weights need.
+    every_phase : bool
+        Whether every phase of the tokens is a sequence of its own to learn from; the mean of
+        their logits counts.
     """
 
     stages: tuple[Stage, ...]
@@ -56,6 +59,7 @@ class FineTuningRecipe:
     batch_size: int = 64
     weight_decay: float = 0.01
     layer_decay: float = LAYER_DECAY
+    every_phase: bool = False
 
 
 NAIVE = FineTuningRecipe(
@@ -74,6 +78,16 @@ PRETRAINED = FineTuningRecipe(
     batch_size=32,
 )
 """From an encoder: head, last layer, last two, everything."""
+
+POOLED = FineTuningRecipe(
+    stages=(Stage(None, 4, 4e-3, min_steps=120),),
+    dropout=0.3,
+    layer_decay=1.2,
+    batch_size=32,
+    every_phase=True,
+)
+"""From an encoder to pooled states, which only say where something stands if the encoder learns to
+count: all layers at once, at high rates."""
 
 FROZEN = replace(PRETRAINED, stages=PRETRAINED.stages[:1])
 """The head alone, on an encoder that stays as it is."""

@@ -4,7 +4,7 @@ With few labels a network has more weights than evidence. What works is a linear
 frozen encoder that finds out which positions carry evidence and listens to those
 (`genomic_ulmfit.training.probe_fit`); with thousands of labels, a small network on top of the
 encoder knows something besides. `RECIPES` says which is used when. (Fine-tuning the encoder, too,
-gained nothing: `docs/few-labels.md`.)
+gained nothing: `docs/few-labels.md`.) `WITHOUT_POSITIONS` says the same of heads that pool.
 """
 
 from __future__ import annotations
@@ -12,7 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from genomic_ulmfit.models.classifier import ClassifierConfig
-from genomic_ulmfit.training.finetuning_recipe import FROZEN, NAIVE, PRETRAINED, FineTuningRecipe
+from genomic_ulmfit.training.finetuning_recipe import (
+    FROZEN,
+    NAIVE,
+    POOLED,
+    PRETRAINED,
+    FineTuningRecipe,
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,12 @@ RECIPES = (
 )
 """(labels from which on a recipe is used, recipe)."""
 
+WITHOUT_POSITIONS = (
+    (0, Recipe(None, PRETRAINED)),
+    (100, Recipe(None, POOLED)),
+)
+"""The same, for a head that pools."""
+
 
 def recipe_by_labels(n_labels: int, *, pretrained: bool, one_length: bool) -> Recipe:
     """Return the recipe for an amount of labelled data.
@@ -79,17 +91,19 @@ def recipe_by_labels(n_labels: int, *, pretrained: bool, one_length: bool) -> Re
     -------
     Recipe
     """
-    by_number = [recipe for start, recipe in RECIPES if n_labels >= start][-1]
-    if not pretrained:
-        return Recipe(None, NAIVE, motifs=by_number.motifs and one_length)
-    return by_number if one_length else Recipe(None, PRETRAINED)
+    recipes = RECIPES if one_length else WITHOUT_POSITIONS
+    by_number = [recipe for start, recipe in recipes if n_labels >= start][-1]
+    return by_number if pretrained else Recipe(None, NAIVE, motifs=by_number.motifs)
 
 
 def config_by_recipe(config: ClassifierConfig, recipe: Recipe) -> ClassifierConfig:
     """Return the classifier that a recipe trains: what it reads is what the recipe can use.
 
-    A probe knows more from every phase of the tokens, computed once. To train an encoder on each
-    would be as much work again, and so would a scan, which is what sequences with context are for.
+    A probe knows more from every phase of the tokens, computed once, and pooled states that an
+    encoder is trained for are averaged over them. To train an encoder on each for other heads would
+    be as much work again, and so would a scan, which is what sequences with context are for.
     """
-    every = recipe.probe is not None and not config.context
-    return replace(config, phases=config.encoder.tokenizer.stride if every else config.phases)
+    alike = recipe.network is not None and recipe.network.every_phase
+    if config.context or not (alike or recipe.probe is not None):
+        return config
+    return replace(config, phases=config.encoder.tokenizer.stride, phases_alike=alike)

@@ -24,6 +24,7 @@ KINDS = (
     "both phases",
     "both strands, both phases, with context and probe",
     "pooling, both strands, both phases",
+    "pooling, both strands, both phases alike",
     "both strands with context and probe and motifs",
 )
 
@@ -42,6 +43,7 @@ def classifier(kind: str, tokenizer: KmerTokenizer | None = None) -> Classifier:
         both_strands="both strands" in kind,
         phases=2 if "both phases" in kind else 1,
         with_motifs="motifs" in kind,
+        phases_alike="alike" in kind,
         frames=not kind.startswith("pooling"),
     )
     model = Classifier(config)

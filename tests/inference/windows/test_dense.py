@@ -28,7 +28,11 @@ READINGS = [Readings(), Readings(True), Readings(False, 2), Readings(True, 2)]
 
 
 def classifier(
-    head: str, window: int, tokenizer: KmerTokenizer, readings: Readings = READINGS[0]
+    head: str,
+    window: int,
+    tokenizer: KmerTokenizer,
+    readings: Readings = READINGS[0],
+    phases_alike: bool = False,
 ) -> Classifier:
     """Random weights of a size at which every part of the head is heard."""
     torch.manual_seed(0)
@@ -42,6 +46,7 @@ def classifier(
         both_strands=readings.both_strands,
         phases=min(readings.phases, tokenizer.stride),
         frames=head in FIXED_LENGTH,
+        phases_alike=phases_alike,
     )
     model = Classifier(config)
     with torch.no_grad():
@@ -109,7 +114,10 @@ def random_run(
     return Run(codes, context, after, count, spacing)
 
 
-@pytest.mark.parametrize("readings", READINGS)
+@pytest.mark.parametrize(
+    ("readings", "alike"),
+    [*((one, False) for one in READINGS), (READINGS[2], True), (READINGS[3], True)],
+)
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize(
     ("window", "k", "stride"), [(40, 5, 2), (41, 5, 2), (42, 4, 3), (9, 5, 2), (13, 3, 1)]
@@ -121,9 +129,10 @@ def test_against_the_head_on_every_window(
     k: int,
     stride: int,
     readings: Readings,
+    alike: bool,
 ) -> None:
     tokenizer = KmerTokenizer(k, stride)
-    model = classifier(head, window, tokenizer, readings)
+    model = classifier(head, window, tokenizer, readings, alike)
     runs = [
         random_run(window, count=30, context=12 * stride, spacing=stride, seed=1),
         random_run(window, count=1, context=0, spacing=stride, seed=2),

@@ -241,23 +241,25 @@ def pooling_logits(head: PoolingHead, hidden: Tensor, width: int, along: int = 1
     assert norm.running_mean is not None
     scale = norm.weight / (norm.running_var + norm.eps).sqrt()
     bias = layer.bias + layer.weight @ (norm.bias - norm.running_mean * scale)
-    weights = (layer.weight * scale).chunk(3 * head.readings, dim=1)
-    pooled = bias
+    weights = (layer.weight * scale).chunk(3 * head.readings // head.opinions, dim=1)
+    opinions = [bias] * head.opinions
     for reading, of_one in enumerate(hidden.chunk(head.readings, dim=2)):
-        of_last, of_highest, of_mean = weights[3 * reading : 3 * reading + 3]
+        own, opinion = 3 * (reading // head.opinions), reading % head.opinions
+        of_last, of_highest, of_mean = weights[own : own + 3]
         highest = sliding_max(of_one, width).float()
         of_one = of_one.float()
         sums = F.pad(F.linear(of_one, of_mean).cumsum(0), (0, 0, 0, 0, 1, 0))
         # What is read along the other strand ends where the window begins.
         last = of_one[width - 1 :] if reading < along else of_one[: len(of_one) - width + 1]
-        pooled = (
-            pooled
+        opinions[opinion] = (
+            opinions[opinion]
             + F.linear(last, of_last)
             + F.linear(highest, of_highest)
             + (sums[width:] - sums[:-width]) / width
         )
-    logits: Tensor = head.layers[3:](pooled.flatten(0, 1))
-    return logits.unflatten(0, pooled.shape[:2])
+    pooled = torch.stack(opinions)
+    logits: Tensor = head.layers[3:](pooled.flatten(0, 2))
+    return logits.unflatten(0, pooled.shape[:3]).mean(0)
 
 
 def sliding_max(x: Tensor, width: int) -> Tensor:
