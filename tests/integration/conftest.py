@@ -42,6 +42,8 @@ def benchmark() -> Callable[..., Done]:
         ):
             patch.setattr(sys, "argv", [path, *map(str, arguments)])
             patch.syspath_prepend(BENCHMARKS)
+            # Scripts set it for what they run.
+            patch.setenv("OMP_NUM_THREADS", "1")
             try:
                 runpy.run_path(path, run_name="__main__")
             except SystemExit as end:

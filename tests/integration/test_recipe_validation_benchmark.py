@@ -12,16 +12,8 @@ import pytest
 def test_a_row_per_recipe(
     promoters_csv: Path, encoder_folder: Path, benchmark: Callable[..., Any]
 ) -> None:
-    done = benchmark(
-        "recipe_validation.py",
-        promoters_csv,
-        "--encoder",
-        encoder_folder,
-        "--sizes",
-        20,
-        "--folds",
-        2,
-    )
+    options = ("--encoder", encoder_folder, "--sizes", 20, "--folds", 2)
+    done = benchmark("recipe_validation.py", promoters_csv, *options)
     assert done.code == 0, done.stderr
     # 225 rows are marked train and 22 valid; those marked test are not looked at.
     assert "promoters.csv: 247 rows, 2 folds" in done.stdout

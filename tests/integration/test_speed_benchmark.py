@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -112,46 +111,24 @@ def test_time_to_quality_is_computed_from_the_rows(measured: tuple[Path, str]) -
     assert "NOT passed" in shown
 
 
-Script = Callable[..., int | str | None]
-
-
-@pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> Script:
-    """Run the script within this process, where it has nothing to measure; return its exit code."""
-
-    def run_here(*arguments: object) -> int | str | None:
-        command = ["speed.py", "--quick", "--threads", "1", *map(str, arguments)]
-        monkeypatch.setattr(sys, "argv", command)
-        monkeypatch.syspath_prepend(BENCHMARKS)
-        monkeypatch.setenv("OMP_NUM_THREADS", "1")
-        try:
-            runpy.run_path(str(BENCHMARKS / "speed.py"), run_name="__main__")
-        except SystemExit as end:
-            return end.code
-        return 0
-
-    return run_here
+QUICK = ("speed.py", "--quick", "--threads", 1)
 
 
 def test_what_is_measured_is_kept(
     measured: tuple[Path, str],
-    script: Script,
-    capsys: pytest.CaptureFixture[str],
+    benchmark: Callable[..., Any],
     tmp_path: Path,
 ) -> None:
     out, shown = measured
     text = (out / "speed.json").read_text()
     (tmp_path / "speed.json").write_text(text)
-    assert script("--out", tmp_path) == 0
-    again, told = capsys.readouterr()
-    assert (again, told) == (shown, "")
+    assert benchmark(*QUICK, "--out", tmp_path) == (0, shown, "")
     assert (tmp_path / "speed.json").read_text() == text
 
 
 def test_a_row_that_fails_is_not_kept_and_costs_no_other(
     measured: tuple[Path, str],
-    script: Script,
-    capsys: pytest.CaptureFixture[str],
+    benchmark: Callable[..., Any],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -162,39 +139,41 @@ def test_a_row_that_fails_is_not_kept_and_costs_no_other(
     monkeypatch.setattr(
         "genomic_ulmfit.dna.tokenizer.KmerTokenizer.tokenize", lambda *_: 1 // 0, raising=True
     )
-    assert script("--out", tmp_path) == 1
-    shown, told = capsys.readouterr()
-    assert "FAILED: ZeroDivisionError" in cells(shown)["tokenise"][-1]
+    done = benchmark(*QUICK, "--out", tmp_path)
+    assert done.code == 1
+    assert "FAILED: ZeroDivisionError" in cells(done.stdout)["tokenise"][-1]
     kept = json.loads((tmp_path / "speed.json").read_text())["rows"]
     assert set(kept) == set(before) - {"tokenise"}
 
     # One that an older version kept is measured again, too.
     stale = {**report, "rows": {**report["rows"], "tokenise": {"failed": "then"}}}
     (tmp_path / "speed.json").write_text(json.dumps(stale))
-    assert script("--out", tmp_path) == 1
-    assert "FAILED: ZeroDivisionError" in cells(capsys.readouterr().out)["tokenise"][-1]
+    done = benchmark(*QUICK, "--out", tmp_path)
+    assert done.code == 1
+    assert "FAILED: ZeroDivisionError" in cells(done.stdout)["tokenise"][-1]
 
     (tmp_path / "speed.json").write_text(json.dumps({**report, "rows": before}))
-    assert script("--out", tmp_path, "--only", "tokenise") == 1
-    shown, told = capsys.readouterr()
-    assert "what was measured before" in told
-    assert cells(shown)["tokenise"] == cells(measured[1])["tokenise"]
+    done = benchmark(*QUICK, "--out", tmp_path, "--only", "tokenise")
+    assert done.code == 1
+    assert "what was measured before" in done.stderr
+    assert cells(done.stdout)["tokenise"] == cells(measured[1])["tokenise"]
     assert json.loads((tmp_path / "speed.json").read_text())["rows"] == before
 
 
 def test_other_settings_make_another_table(
     measured: tuple[Path, str],
-    script: Script,
-    capsys: pytest.CaptureFixture[str],
+    benchmark: Callable[..., Any],
     tmp_path: Path,
 ) -> None:
     report: dict[str, Any] = json.loads((measured[0] / "speed.json").read_text())
     report["settings"]["threads"] = 2
     (tmp_path / "speed.json").write_text(json.dumps(report))
-    assert script("--out", tmp_path) == 2
-    assert "threads 2, now it is 1" in capsys.readouterr().err
+    done = benchmark(*QUICK, "--out", tmp_path)
+    assert done.code == 2
+    assert "threads 2, now it is 1" in done.stderr
 
 
-def test_unknown_row(script: Script, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert script("--out", tmp_path, "--only", "train-huge") == 2
-    assert "there is no row 'train-huge'" in capsys.readouterr().err
+def test_unknown_row(benchmark: Callable[..., Any], tmp_path: Path) -> None:
+    done = benchmark(*QUICK, "--out", tmp_path, "--only", "train-huge")
+    assert done.code == 2
+    assert "there is no row 'train-huge'" in done.stderr

@@ -44,8 +44,9 @@ def train(
     epochs: Annotated[
         int | None,
         typer.Option(
-            help="Epochs of all layers: of the last of fine-tuning's four stages, or, with a head "
-            "that pools or without an encoder, of the only one.",
+            help="Epochs of all layers, however long earlier stages take: of the last of "
+            "fine-tuning's four stages, or of the only one (without an encoder; sequences of "
+            "several lengths, and --head pooling, from 100 labels on).",
             show_default="the recipe's",
         ),
     ] = None,

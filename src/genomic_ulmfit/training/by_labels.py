@@ -1,4 +1,4 @@
-"""One way to train on any number of labels: the recipe that `recipes.RECIPES` names."""
+"""One way to train on any number of labels: the recipe that `recipe_by_labels` names."""
 
 from __future__ import annotations
 
