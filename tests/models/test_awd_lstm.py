@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from genomic_ulmfit.dna.tokenizer import KmerTokenizer
 from genomic_ulmfit.errors import InputError
-from genomic_ulmfit.models.awd_lstm import AWDLSTM, locked_dropout
+from genomic_ulmfit.models.awd_lstm import AWDLSTM, kept, locked_dropout
 from genomic_ulmfit.models.config import Dropouts, EncoderConfig, preset
 
 TOKENIZER = KmerTokenizer(3, 1)
@@ -108,6 +108,34 @@ def test_a_locked_mask_is_one_per_sequence() -> None:
     assert dropped.mean().item() == pytest.approx(1, abs=0.05)
     assert locked_dropout(x, 0.3, training=False) is x
     assert locked_dropout(x, 0.0, training=True) is x
+
+
+@pytest.mark.parametrize("rate", [0.001, 0.15, 0.5, 0.9])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_mask_drops_its_share_and_places_know_nothing_of_each_other(
+    rate: float, dtype: torch.dtype
+) -> None:
+    torch.manual_seed(0)
+    n = 200_002  # No multiple of the four places that a random number is cut into.
+    mask = kept((2, n // 2), rate, torch.ones((), dtype=dtype))
+    assert mask.shape == (2, n // 2)
+    assert mask.dtype == dtype
+    scale = torch.tensor(1 / (1 - rate), dtype=dtype)
+    torch.testing.assert_close(mask.unique(), torch.stack([torch.zeros_like(scale), scale]))
+    dropped = (mask.flatten() == 0).double()
+    error = (rate * (1 - rate) / n) ** 0.5
+    assert dropped.mean().item() == pytest.approx(rate, abs=5 * error)
+    for distance in range(1, 9):
+        both = (dropped[distance:] * dropped[:-distance]).mean().item()
+        assert both == pytest.approx(rate**2, abs=5 * error)
+
+
+def test_masks_follow_the_seed() -> None:
+    torch.manual_seed(3)
+    first, second = kept((50, 50), 0.4, torch.ones(())), kept((50, 50), 0.4, torch.ones(()))
+    torch.manual_seed(3)
+    assert torch.equal(kept((50, 50), 0.4, torch.ones(())), first)
+    assert not torch.equal(first, second)
 
 
 def test_embedding_dropout_takes_whole_kmers() -> None:

@@ -28,7 +28,14 @@ from genomic_ulmfit.models.precision import autocast, settled_precision, trainin
 from genomic_ulmfit.models.prediction import predict_probabilities
 from genomic_ulmfit.training.features import CACHE_LIMIT, States
 from genomic_ulmfit.training.finetuning_recipe import FineTuningRecipe, Stage
-from genomic_ulmfit.training.lightning_setup import Progress, fit, make_trainer, one_cycle
+from genomic_ulmfit.training.lightning_setup import (
+    Progress,
+    Task,
+    adamw,
+    fit,
+    make_trainer,
+    one_cycle,
+)
 
 MOST_TOKENS = 1 << 18
 """Tokens of a batch, padding and readings included: what backpropagation keeps of each takes some
@@ -53,7 +60,7 @@ class _Rounds:
             yield from self.batches
 
 
-class _FineTuningTask(L.LightningModule):
+class _FineTuningTask(Task):
     """One stage."""
 
     def __init__(
@@ -99,7 +106,7 @@ class _FineTuningTask(L.LightningModule):
             {"params": parameters, "lr": self.stage.learning_rate / self.recipe.layer_decay**depth}
             for depth, parameters in enumerate(self._groups())
         ]
-        optimizer = torch.optim.AdamW(groups, weight_decay=self.recipe.weight_decay)
+        optimizer = adamw(groups, weight_decay=self.recipe.weight_decay)
         rates = [group["lr"] for group in groups]
         return {
             "optimizer": optimizer,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import lightning as L
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,11 +14,11 @@ from genomic_ulmfit.data.streams import TokenStreams
 from genomic_ulmfit.models.awd_lstm import State
 from genomic_ulmfit.models.language_model import LanguageModel, activation_regularisation
 from genomic_ulmfit.training.checkpoints import OWN
-from genomic_ulmfit.training.lightning_setup import one_cycle
+from genomic_ulmfit.training.lightning_setup import Task, adamw, one_cycle
 from genomic_ulmfit.training.pretraining_recipe import PretrainingRecipe
 
 
-class LanguageModelTask(L.LightningModule):
+class LanguageModelTask(Task):
     """Truncated back-propagation through time over endless streams.
 
     Parameters
@@ -73,7 +72,7 @@ class LanguageModelTask(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Return AdamW and its schedule."""
-        optimizer = torch.optim.AdamW(
+        optimizer = adamw(
             self.parameters(),
             lr=self.recipe.learning_rate,
             betas=(0.8, 0.99),

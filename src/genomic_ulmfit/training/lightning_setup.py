@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ import lightning as L
 import rich.progress
 import torch
 from lightning.pytorch.callbacks import Callback
+from torch import nn
 
 from genomic_ulmfit.console import plain_console
 
@@ -54,6 +55,33 @@ def make_trainer(precision: str, **options: Any) -> L.Trainer:
     }
     with quiet():
         return L.Trainer(**{**defaults, **options})
+
+
+class Task(L.LightningModule):
+    """What a task of this project does as others do: clip its gradients.
+
+    Lightning clips none for optimizers that take their whole step in one kernel, as `adamw` does.
+    """
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Scale gradients down to the trainer's norm if theirs is larger."""
+        if gradient_clip_val:
+            trained = [p for group in optimizer.param_groups for p in group["params"]]
+            nn.utils.clip_grad_norm_(trained, gradient_clip_val)
+
+
+def adamw(parameters: Iterable[Any], **options: Any) -> torch.optim.AdamW:
+    """Return AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) as one kernel a parameter.
+
+    Written as one operation after the other it passes over weights a dozen times, which at a few
+    thousand tokens a step is a tenth of the time of training.
+    """
+    return torch.optim.AdamW(parameters, fused=True, **options)
 
 
 def one_cycle(
@@ -151,7 +179,7 @@ class Progress(Callback):
     """Shows how training goes on standard error.
 
     On a terminal this is a bar with the running loss and the time left; in a file (a log of a
-    background job) it is a line every `LINE_EVERY` seconds and after each epoch.
+    background job) it is a line at the start, every `LINE_EVERY` seconds and after each epoch.
 
     Parameters
     ----------
@@ -177,7 +205,12 @@ class Progress(Callback):
         self.first = trainer.global_step
         self.start = self.last_line = self.last_look = time.monotonic()
         self.show &= trainer.is_global_zero
-        if not self.show or not self.console.is_terminal:
+        if not self.show:
+            return
+        if not self.console.is_terminal:
+            # Else the last stage of fine-tuning, by far the longest, begins in silence.
+            step = f"step {self.first:,} of {self.total:,}"
+            self.console.print(f"{self.description}: {step}", soft_wrap=True)
             return
         self.bar = rich.progress.Progress(
             rich.progress.TextColumn("{task.description}"),

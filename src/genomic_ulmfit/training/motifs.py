@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, RandomSampler, Subset, TensorDataset
 
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.models.motifs import MotifNetwork
-from genomic_ulmfit.training.lightning_setup import Progress, fit, make_trainer
+from genomic_ulmfit.training.lightning_setup import Progress, Task, adamw, fit, make_trainer
 
 BATCH = 64
 EPOCHS = 12
@@ -99,7 +99,7 @@ def _one_length(lengths: npt.NDArray[np.int64]) -> int | None:
     return int(lengths[0]) if len(set(lengths.tolist())) == 1 else None
 
 
-class _MotifTask(L.LightningModule):
+class _MotifTask(Task):
     """Cross-entropy of batches of codes, lengths and targets."""
 
     def __init__(self, model: MotifNetwork) -> None:
@@ -121,7 +121,7 @@ class _MotifTask(L.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return Adam with decoupled weight decay."""
-        return torch.optim.AdamW(self.parameters(), lr=1e-3, weight_decay=1e-2)
+        return adamw(self.parameters(), lr=1e-3, weight_decay=1e-2)
 
 
 class _KeepBest(Callback):

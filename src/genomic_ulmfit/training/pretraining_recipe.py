@@ -16,7 +16,8 @@ class PretrainingRecipe:
     streams : int
         Parallel streams of text: the batch size, over all processes.
     bptt : int
-        Tokens through which gradients flow back.
+        Tokens through which gradients flow back. What the LSTM remembers reaches further: its state
+        goes on from window to window.
     learning_rate : float
         Peak of the one-cycle schedule (Smith 2018, arXiv:1803.09820).
     dropout : float
@@ -28,8 +29,8 @@ class PretrainingRecipe:
     """
 
     epochs: float
-    streams: int = 64
-    bptt: int = 100
+    streams: int = 128
+    bptt: int = 25
     learning_rate: float = 5e-3
     dropout: float = 0.3
     weight_decay: float = 0.01
@@ -40,6 +41,6 @@ class PretrainingRecipe:
 RECIPES = {
     "tiny": PretrainingRecipe(epochs=2, streams=16, bptt=50, learning_rate=1e-2, dropout=0.1),
     "small": PretrainingRecipe(epochs=5),
-    "paper": PretrainingRecipe(epochs=20, streams=128, learning_rate=3e-3),
+    "paper": PretrainingRecipe(epochs=20, bptt=100, learning_rate=3e-3),
 }
 """By preset."""
