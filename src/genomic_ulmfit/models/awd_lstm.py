@@ -22,8 +22,8 @@ def kept(shape: Sequence[int], rate: float, like: Tensor) -> Tensor:
     """Draw a mask of dropout: 0 for what is dropped, ``1 / (1 - rate)`` for all else.
 
     Four places for each random number of 64 bits, so that `rate` is met to 1/65,536: PyTorch's
-    Bernoulli numbers take five times as long on a CPU, and those for hidden-to-hidden matrices
-    took a tenth of the time of a training step.
+    Bernoulli numbers for hidden-to-hidden matrices took a fifteenth of the time of a training step
+    on a CPU (docs/performance.md).
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def kept(shape: Sequence[int], rate: float, like: Tensor) -> Tensor:
     n = math.prod(shape)
     numbers = torch.empty(-(-n // 4), dtype=torch.int64, device=like.device)
     numbers.random_(torch.iinfo(torch.int64).min, None)
-    keep = numbers.view(torch.int16)[:n].view(*shape) >= round(rate * 2**16) - 2**15
+    keep = numbers.view(torch.int16)[:n].view(*shape) >= min(round(rate * 2**16), 2**16 - 1) - 2**15
     return keep.to(like.dtype).div_(1 - rate)
 
 
