@@ -40,7 +40,8 @@ def kept(shape: Sequence[int], rate: float, like: Tensor) -> Tensor:
     n = math.prod(shape)
     numbers = torch.empty(-(-n // 4), dtype=torch.int64, device=like.device)
     numbers.random_(torch.iinfo(torch.int64).min, None)
-    keep = numbers.view(torch.int16)[:n].view(*shape) >= min(round(rate * 2**16), 2**16 - 1) - 2**15
+    lowest_kept = min(round(rate * 2**16), 2**16 - 1) - 2**15
+    keep = numbers.view(torch.int16)[:n].view(*shape) >= lowest_kept
     return keep.to(like.dtype).div_(1 - rate)
 
 

@@ -81,6 +81,16 @@ def adamw(parameters: Iterable[Any], **options: Any) -> torch.optim.AdamW:
 
     Written as one operation after the other it passes over weights a dozen times, which at a few
     thousand tokens a step is a fifteenth of the time of training (docs/performance.md).
+
+    Parameters
+    ----------
+    parameters : iterable of Parameter, or of parameter groups
+    **options
+        As `torch.optim.AdamW` takes them. Gradients are clipped by `Task`.
+
+    Returns
+    -------
+    torch.optim.AdamW
     """
     return torch.optim.AdamW(parameters, fused=True, **options)
 
