@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import hypothesis
 import pytest
+import torch
 
 from genomic_ulmfit.data.promoters import promoter_table
 from genomic_ulmfit.data.splits import split_strict
@@ -36,6 +37,15 @@ def listen_to_ctrl_c() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(params=[1, 2, 5])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    """How many threads PyTorch has, and may share out among pieces of work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
 
 
 class Ran(NamedTuple):

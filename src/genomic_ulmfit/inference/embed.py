@@ -21,6 +21,7 @@ from genomic_ulmfit.models.precision import autocast, settled_precision
 from genomic_ulmfit.models.prediction import require_length
 from genomic_ulmfit.models.pretrained import encoder_folder
 from genomic_ulmfit.models.store import load_classifier, load_language_model
+from genomic_ulmfit.models.threads import in_threads
 
 Vectors = npt.NDArray[np.float32]
 
@@ -118,17 +119,21 @@ def embed(
     device = next(encoder.parameters()).device
     precision = settled_precision(precision)
     encoder.eval()
+
+    def of_batch(batch: Batch) -> Vectors:
+        with torch.no_grad(), autocast(precision, device):
+            pooled = _pooled(encoder, batch, device)
+            found: Vectors = pooled[:, -width:].cpu().numpy()
+            return found
+
     for chunk in in_chunks(sequences, CHUNK, CHUNK_BASES):
         for sequence in chunk:
             require_length(encoder, sequence.codes, sequence.place)
         codes = [sequence.codes for sequence in chunk]
         vectors = np.empty((len(chunk), width), dtype=np.float32)
-        with torch.no_grad(), autocast(precision, device):
-            for batch in TokenizedSequences.of(codes, tokenizer).in_order_of_length(batch_size):
-                pooled = _pooled(encoder, batch, device)
-                if pooling == "mean":
-                    pooled = pooled[:, -width:]
-                vectors[batch.rows.numpy()] = pooled.cpu().numpy()
+        batches = TokenizedSequences.of(codes, tokenizer).in_order_of_length(batch_size)
+        for batch, found in in_threads(of_batch, batches):
+            vectors[batch.rows.numpy()] = found
         yield Embedded(
             [sequence.id for sequence in chunk],
             vectors,

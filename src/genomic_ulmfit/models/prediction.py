@@ -8,13 +8,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.special import softmax
+from torch import Tensor
 
-from genomic_ulmfit.data.batches import TokenizedSequences
+from genomic_ulmfit.data.batches import Batch, TokenizedSequences
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.precision import autocast, settled_precision
+from genomic_ulmfit.models.threads import in_threads, n_at_a_time
 
 
 def predict_probabilities(
@@ -88,11 +90,19 @@ def predict_logits(
     model.eval()
     config = model.config
     sequences = TokenizedSequences.of(codes, config.encoder.tokenizer, config.readings)
-    with torch.no_grad(), autocast(settled_precision(precision, device), device):
-        # With and without context, sequences of one length are not to be padded to another.
-        for batch in sequences.in_order_of_length(batch_size, pad=config.length is None):
-            of_batch = model(*(part.to(device) for part in batch[1:]))
-            logits[batch.rows.numpy()] = of_batch.double().cpu().numpy()
+    precision = settled_precision(precision, device)
+
+    def of_batch(batch: Batch) -> npt.NDArray[np.float64]:
+        with torch.no_grad(), autocast(precision, device):
+            found: Tensor = model(*(part.to(device) for part in batch[1:]))
+            return found.double().cpu().numpy()
+
+    # Few sequences shall be work for all threads, too.
+    batch_size = max(1, min(batch_size, -(-len(codes) // n_at_a_time())))
+    # With and without context, sequences of one length are not to be padded to another.
+    batches = sequences.in_order_of_length(batch_size, pad=config.length is None)
+    for batch, found in in_threads(of_batch, batches):
+        logits[batch.rows.numpy()] = found
     return logits
 
 

@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from genomic_ulmfit.data.batches import READ_ONCE, TokenizedSequences
+from genomic_ulmfit.data.batches import READ_ONCE, Batch, TokenizedSequences
 from genomic_ulmfit.data.readings import Readings
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.files import atomic_path
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
 from genomic_ulmfit.models.classifier import side_by_side
 from genomic_ulmfit.models.precision import autocast, settled_precision
+from genomic_ulmfit.models.threads import in_threads
 from genomic_ulmfit.progress import tracked
 
 States = npt.NDArray[np.float16]
@@ -67,17 +68,19 @@ def frozen_states(
     states = np.empty((len(codes), n_tokens, width * readings.count), dtype=np.float16)
     device = next(encoder.parameters()).device
     encoder.eval()
-    with torch.no_grad(), autocast(settled_precision(precision, device), device):
-        for batch in tracked(
-            sequences.in_order_of_length(BATCH),
-            "Hidden states",
-            -(-len(codes) // BATCH),
-            progress,
-        ):
+    precision = settled_precision(precision, device)
+
+    def of_batch(batch: Batch) -> States:
+        with torch.no_grad(), autocast(precision, device):
             hidden, _, _ = encoder(batch.tokens.to(device))
-            hidden = hidden[before : before + n_tokens]
-            beside = side_by_side(hidden, readings)
-            states[batch.rows.numpy()] = beside.transpose(0, 1).half().cpu().numpy()
+            beside = side_by_side(hidden[before : before + n_tokens], readings)
+            found: States = beside.transpose(0, 1).half().cpu().numpy()
+            return found
+
+    n_batches = -(-len(codes) // BATCH)
+    read = in_threads(of_batch, sequences.in_order_of_length(BATCH))
+    for batch, found in tracked(read, "Hidden states", n_batches, progress):
+        states[batch.rows.numpy()] = found
     return states
 
 

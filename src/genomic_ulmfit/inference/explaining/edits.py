@@ -28,6 +28,7 @@ from genomic_ulmfit.inference.targets import Floats, batches
 from genomic_ulmfit.models.awd_lstm import State
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.precision import autocast
+from genomic_ulmfit.models.threads import in_threads
 
 SEQUENCES = 128
 """Sequences that are read side by side, at most."""
@@ -166,7 +167,9 @@ def _read(
     summaries = Summaries(model, seen, lengths)
     edited = torch.zeros(len(edits.rows), len(model.config.classes))
     done = 0
-    for which in _groups([reading.first for reading in readings], max(1, TOKENS // n_tokens)):
+
+    def read_again(which: Indices) -> Tensor:
+        """Return the logits of edits that touch the same tokens first."""
         columns = torch.from_numpy(edits.rows[which])
         read = []
         for number, reading in enumerate(readings):
@@ -190,7 +193,11 @@ def _read(
         codes = torch.from_numpy(_apply(readings[0], which))
         around = (codes.shape[1] - model.config.length) // 2 if model.config.length else 0
         summary = summaries.edited(columns, read)
-        edited[which] = model.logits(summary, codes[:, around : codes.shape[1] - around])
+        return model.logits(summary, codes[:, around : codes.shape[1] - around])
+
+    groups = _groups([reading.first for reading in readings], max(1, TOKENS // n_tokens))
+    for which, logits in in_threads(torch.no_grad()(read_again), groups):
+        edited[which] = logits
         done += len(which)
         report(done / len(edits.rows))
     layers = len(model.encoder.layers)

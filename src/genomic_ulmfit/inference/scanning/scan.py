@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -23,6 +24,7 @@ from genomic_ulmfit.inference.windows.runs import Run, cut_runs
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.precision import settled_precision
 from genomic_ulmfit.models.target_class import target_index
+from genomic_ulmfit.models.threads import in_threads, n_at_a_time
 
 Mode = Literal["dense", "exact"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -200,6 +202,19 @@ def scan(
     total = sum(interval.end - interval.start for interval in intervals)
     # One run each; a few more where tokens have more than one phase.
     length = max(SHORTEST_PIECE, min(LONGEST_PIECE, -(-total // STREAMS)))
+    n_bases = 1
+    if settings.mode == "dense":
+        at_a_time = min(length * STREAMS // model.config.phases, total)
+        n_bases = -(-at_a_time // n_at_a_time())
+    together = _together(intervals, length, n_bases)
+    for _, scored in in_threads(partial(_score, model, settings), together):
+        yield from scored
+
+
+def _together(
+    intervals: Sequence[Interval], length: int, n_bases: int
+) -> Iterator[Sequence[Interval]]:
+    """Cut intervals into pieces, and yield as many as have so many bases together."""
     waiting: list[Interval] = []
     waiting_bases = 0
     for interval in intervals:
@@ -207,26 +222,26 @@ def scan(
             piece = Interval(interval.contig, start, min(start + length, interval.end))
             waiting.append(piece)
             waiting_bases += piece.end - piece.start
-            if waiting_bases >= length * STREAMS:
-                yield from _score(model, waiting, settings)
+            if waiting_bases >= n_bases:
+                yield waiting
                 waiting, waiting_bases = [], 0
-    yield from _score(model, waiting, settings)
+    yield waiting
 
 
 def _score(
-    model: Classifier, pieces: Sequence[Interval], settings: ScanSettings
-) -> Iterator[ScoredPiece]:
+    model: Classifier, settings: ScanSettings, pieces: Sequence[Interval]
+) -> list[ScoredPiece]:
     """Score pieces together."""
     cut = [(piece, _runs(model, piece, settings)) for piece in pieces]
     runs = [run for _, of_piece in cut for _, run in of_piece]
     score = dense_logits if settings.mode == "dense" else exact_logits
     logits = iter(score(model, runs, settings.window, settings.precision) if runs else ())
+    found = []
     for piece, of_piece in cut:
         scored = [(start, run, next(logits)) for start, run in of_piece]
-        yield ScoredPiece(
-            *piece,
-            {strand: _strand_scores(piece, strand, scored, settings) for strand in (1, -1)},
-        )
+        strands = {strand: _strand_scores(piece, strand, scored, settings) for strand in (1, -1)}
+        found.append(ScoredPiece(*piece, strands))
+    return found
 
 
 def _runs(model: Classifier, piece: Interval, settings: ScanSettings) -> list[tuple[int, Run]]:

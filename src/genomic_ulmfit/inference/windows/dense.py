@@ -26,6 +26,7 @@ from genomic_ulmfit.inference.windows.runs import Run
 from genomic_ulmfit.models.bases import one_hot
 from genomic_ulmfit.models.classifier import Classifier, PoolingHead, PositionHead, mean_opinion
 from genomic_ulmfit.models.precision import autocast
+from genomic_ulmfit.models.threads import still_wanted
 
 CONTEXT = 256
 """Bases read before the first window of a run, at least. After them the encoder knows where it is
@@ -118,6 +119,7 @@ def _read(model: Classifier, tokens: Tensor, needed: int, precision: str) -> Ten
     states = torch.empty(0)
     state = None
     for start in range(0, needed, READ_AT_ONCE):
+        still_wanted()
         with autocast(precision, tokens.device):
             new, _, state = model.encoder(tokens[start : min(start + READ_AT_ONCE, needed)], state)
         if not start:
@@ -178,6 +180,7 @@ def _by_pieces(model: Classifier, seen: _Seen, codes: Tensor, window: int) -> Te
     count = len(seen) - width + 1
     parts = []
     for start in range(0, count, PIECE):
+        still_wanted()
         end = min(start + PIECE, count)
         hidden = seen.piece(start, end - 1 + width)
         bases = codes[:, start * stride : (end - 1) * stride + window].to(hidden.device)

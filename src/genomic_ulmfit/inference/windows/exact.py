@@ -17,6 +17,7 @@ from genomic_ulmfit.inference.windows.dense import ByStrand
 from genomic_ulmfit.inference.windows.runs import Run
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.precision import autocast
+from genomic_ulmfit.models.threads import still_wanted
 
 BATCH = 512
 
@@ -61,6 +62,7 @@ def _along(model: Classifier, run: Run, window: int) -> Tensor:
         chosen = np.flatnonzero(contexts == context)
         views = np.lib.stride_tricks.sliding_window_view(run.codes, window + 2 * context)
         for first in range(0, len(chosen), BATCH):
+            still_wanted()
             rows = chosen[first : first + BATCH]
             codes = views[run.before - context + rows * run.spacing].copy()
             batch = TokenizedSequences.of(codes, tokenizer, config.readings).batch(
