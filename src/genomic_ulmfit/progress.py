@@ -13,8 +13,26 @@ from genomic_ulmfit.console import plain_console
 
 T = TypeVar("T")
 
-LINE_EVERY = 60.0
-"""Seconds between lines where there is no terminal to draw a bar on."""
+FIRST_LINE, LINE_EVERY = 10.0, 60.0
+"""Seconds to the first line where there is no terminal to draw a bar on, and between lines in the
+long run."""
+
+
+class Lines:
+    """Says when a log is due a line: soon at first, then ever more seldom, up to `LINE_EVERY`."""
+
+    def __init__(self) -> None:
+        self.wait = FIRST_LINE
+        self.last = time.monotonic()
+
+    def due(self) -> bool:
+        """Return whether it is time for a line."""
+        return time.monotonic() - self.last >= self.wait
+
+    def written(self) -> None:
+        """Take note that a line was written."""
+        self.wait = min(2 * self.wait, LINE_EVERY)
+        self.last = time.monotonic()
 
 
 class Report(Protocol):
@@ -41,7 +59,7 @@ class Progress:
         self.console = plain_console(stderr=True)
         self.bar: rich.progress.Progress | None = None
         self.line: rich.progress.TaskID | None = None
-        self.last_line = time.monotonic()
+        self.lines = Lines()
 
     def __enter__(self) -> Progress:
         if self.show and self.console.is_terminal:
@@ -75,8 +93,8 @@ class Progress:
             self.bar.update(
                 self.line, description=what, completed=done, total=total, figures=figures
             )
-        elif self.show and time.monotonic() - self.last_line >= LINE_EVERY:
-            self.last_line = time.monotonic()
+        elif self.show and self.lines.due():
+            self.lines.written()
             self.console.print(f"{what}: {figures}")
 
 

@@ -172,19 +172,23 @@ def test_the_number_of_processes_must_stay(
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "named"),
     [
-        {"recipe": {"epochs": 3}},
-        {"recipe": {"learning_rate": 1e-3}},
-        {"config": {"hidden": 20}},
-        {"seed": 1},
+        ({"recipe": {"epochs": 3}}, r"--epochs \(it was [\d.]+, now 3\)\."),
+        ({"recipe": {"learning_rate": 1e-3}}, r"--preset\."),
+        ({"config": {"hidden": 20}}, r"--preset\."),
+        ({"seed": 1}, r"--seed\."),
     ],
 )
 def test_another_run_is_not_resumed(
-    corpus: Corpus, interrupted: Path, change: dict[str, Any], run: Callable[..., Any]
+    corpus: Corpus,
+    interrupted: Path,
+    change: dict[str, Any],
+    named: str,
+    run: Callable[..., Any],
 ) -> None:
     before = (interrupted / CHECKPOINT).read_bytes()
-    with pytest.raises(InputError, match=r"--resume: .*is of a run with other settings"):
+    with pytest.raises(InputError, match=rf"--resume: .*is of a run with other settings: {named}"):
         run(corpus, interrupted, resume=True, **change)
     assert (interrupted / CHECKPOINT).read_bytes() == before
 
@@ -205,7 +209,7 @@ def test_a_run_that_does_not_tell_its_precision_is_not_resumed(
     del saved["genomic_ulmfit"]["settings"]["precision"]
     torch.save(saved, path)
     assert precision_to_resume(path) is None
-    with pytest.raises(InputError, match="of a run with other settings: precision"):
+    with pytest.raises(InputError, match="of a run with other settings: --precision"):
         run(corpus, interrupted, resume=True)
 
 

@@ -55,7 +55,7 @@ def evaluate(
 
     from rich.table import Table
 
-    from genomic_ulmfit.cli.metric_table import metric_table
+    from genomic_ulmfit.cli.metric_table import metric_table, why_no_interval
     from genomic_ulmfit.console import note, plain_console
     from genomic_ulmfit.evaluation.evaluate_job import evaluate_file
     from genomic_ulmfit.evaluation.metrics import METRICS
@@ -78,10 +78,13 @@ def evaluate(
         )
     rows = f" of split {of_file.split}" if of_file.split else ""
     title = f"{result.n:,} sequences{rows}; {result.averaging}"
-    console.print(metric_table(title, result, METRICS))
+    console.print(title)
+    console.print(metric_table(result, METRICS))
+    if why := why_no_interval(result, METRICS):
+        console.print(why)
     if result.accuracy.value == 1.0:
         console.print(
-            f"All are right, so a bootstrap shows no spread: with {result.n:,} sequences the "
+            f"All are right: with {result.n:,} sequences the "
             f"accuracy may still be as low as {max(0.0, 1 - 3 / result.n):.3f} (rule of three)."
         )
     summed = "" if len(result.class_names) == 2 else ", summed over classes"

@@ -63,7 +63,7 @@ def evaluate_scan(
 
     from rich.table import Table
 
-    from genomic_ulmfit.cli.metric_table import metric_table
+    from genomic_ulmfit.cli.metric_table import metric_table, why_no_interval
     from genomic_ulmfit.console import note, plain_console
     from genomic_ulmfit.evaluation.evaluate_scan_job import evaluate_calls
     from genomic_ulmfit.evaluation.scan_scores import METRICS
@@ -79,7 +79,10 @@ def evaluate_scan(
 
     console = plain_console(tables=True)
     title = f"{scores.n_calls:,} calls, {scores.n_truth:,} known sites, ±{tolerance} bases"
-    console.print(metric_table(title, scores, METRICS))
+    console.print(title)
+    console.print(metric_table(scores, METRICS))
+    if why := why_no_interval(scores, METRICS):
+        console.print(why)
     console.print(f"right: {scores.n_right:,}; left out: {scores.n_left_out:,}")
     if scores.best_f1 is not None:
         console.print(f"best F1 over all thresholds: {scores.best_f1:.4f}")

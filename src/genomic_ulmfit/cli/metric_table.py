@@ -9,12 +9,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-def metric_table(title: str, scores: Any, names: Iterable[str]) -> Table:
+NO_SPREAD = "–"
+
+
+def metric_table(scores: Any, names: Iterable[str]) -> Table:
     """Return a table with a row for each metric: value and interval, or that it is not defined.
 
     Parameters
     ----------
-    title : str
     scores : object
         Has an attribute (value, low, high) under each name; None is not defined.
     names : iterable of str
@@ -22,7 +24,7 @@ def metric_table(title: str, scores: Any, names: Iterable[str]) -> Table:
     """
     from rich.table import Table
 
-    table = Table(title=title)
+    table = Table()
     for column in ("metric", "value", "95 % interval"):
         table.add_column(column, justify="left" if column == "metric" else "right")
     for name in names:
@@ -30,7 +32,17 @@ def metric_table(title: str, scores: Any, names: Iterable[str]) -> Table:
         table.add_row(
             name,
             "not defined" if value is None else f"{value:.4f}",
-            # Resamples that are all alike show no spread, which is no certainty.
-            "" if low is None or low == high else f"{low:.4f} to {high:.4f}",
+            "" if low is None else NO_SPREAD if low == high else f"{low:.4f} to {high:.4f}",
         )
     return table
+
+
+def why_no_interval(scores: Any, names: Iterable[str]) -> str:
+    """Return what `NO_SPREAD` means, if it stands in the table."""
+    estimates = [getattr(scores, name) for name in names]
+    if any(one.low is not None and one.low == one.high for one in estimates):
+        return (
+            f"{NO_SPREAD}: the value is the same however sequences are drawn again, so that a "
+            "bootstrap tells nothing of how certain it is; that is not to say that it is certain."
+        )
+    return ""

@@ -28,9 +28,13 @@ def log_odds(logits: Tensor, target: int) -> Tensor:
 
 
 def probability(log_odds: npt.ArrayLike) -> npt.NDArray[np.floating]:
-    """Return the probabilities that log-odds stand for, of the same shape; infinity is allowed."""
+    """Return the probabilities that log-odds stand for, of the same shape.
+
+    Infinity is allowed, and NaN stays NaN: it stands where there is no base or no score.
+    """
     # In this form nothing overflows, and small probabilities keep all their digits.
-    return np.asarray(np.exp(-np.logaddexp(0, -np.asarray(log_odds))))
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.exp(-np.logaddexp(0, -np.asarray(log_odds))))
 
 
 def log_odds_of(probability: float) -> float:

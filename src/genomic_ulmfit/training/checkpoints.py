@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -16,6 +17,17 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import atomic_path
 from genomic_ulmfit.training.lightning_setup import StoppedBetweenSteps
+
+ARGUMENTS = {
+    "recipe": "--preset",
+    "architecture": "--preset",
+    "seed": "--seed",
+    "start_from": "--from",
+    "text": "genomes, --hold-out or --cut-windows",
+    "precision": "--precision",
+    "processes": "--devices or --nodes",
+}
+"""Settings of a run, and the arguments that they come from."""
 
 OWN = "genomic_ulmfit"
 """Where a checkpoint holds what Lightning does not know of."""
@@ -122,11 +134,25 @@ def checkpoint_to_resume(path: Path, settings: dict[str, Any]) -> int:
             f"{settings['precision']}. Leave --precision out to go on as it began."
         )
     if differing:
+        told = dict.fromkeys(
+            said for name in differing for said in _as_told(name, found.get(name), settings[name])
+        )
         raise InputError(
-            f"--resume: {path} is of a run with other settings: {', '.join(differing)}. "
+            f"--resume: {path} is of a run with other settings: {', '.join(told)}. "
             "Repeat the command that was interrupted, or start without --resume."
         )
     return steps
+
+
+def _as_told(name: str, before: Any, now: Any) -> Iterator[str]:
+    """Yield by which arguments of the command a setting that differs was set."""
+    if name == "recipe" and isinstance(before, dict):
+        for field in now:
+            if before.get(field) != now[field]:
+                epochs = f"--epochs (it was {before.get(field)}, now {now[field]})"
+                yield epochs if field == "epochs" else "--preset"
+    else:
+        yield ARGUMENTS.get(name, name)
 
 
 def precision_to_resume(path: Path) -> str | None:

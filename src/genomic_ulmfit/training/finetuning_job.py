@@ -197,8 +197,9 @@ def _lengths(train: pd.DataFrame, path: str | Path, head: str) -> list[str]:
             "that length or remove them; or, to learn from sequences of any length, --head pooling."
         )
     return [
-        f"Sequences have {lengths.min():,} to {lengths.max():,} bases, so a network that does not "
-        "see position is trained. Cut to one length, they are for a head that does."
+        f"Sequences have {lengths.min():,} to {lengths.max():,} bases, so what is trained does not "
+        "see where in a sequence something stands. Cut all to one length around what they share "
+        "(a start codon, a TSS) and it will, which tells more with the same labels."
     ]
 
 

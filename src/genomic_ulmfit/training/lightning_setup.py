@@ -19,6 +19,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import nn
 
 from genomic_ulmfit.console import plain_console
+from genomic_ulmfit.progress import Lines
 
 PRECISIONS = {"bf16": "bf16-mixed", "fp32": "32-true"}
 
@@ -190,7 +191,7 @@ class Progress(Callback):
     """Shows how training goes on standard error.
 
     On a terminal this is a bar with the running loss and the time left; in a file (a log of a
-    background job) it is a line at the start, every `LINE_EVERY` seconds and after each epoch.
+    background job) it is a line at the start, now and then (`Lines`) and after each epoch.
 
     Parameters
     ----------
@@ -200,7 +201,6 @@ class Progress(Callback):
         Without it, nothing is shown.
     """
 
-    LINE_EVERY = 60.0
     LOOK_EVERY = 0.5
     """Seconds between looks at the figures: on a GPU each look waits for the step to end."""
 
@@ -214,7 +214,8 @@ class Progress(Callback):
         """Draw the bar."""
         self.total = int(trainer.estimated_stepping_batches)
         self.first = trainer.global_step
-        self.start = self.last_line = self.last_look = time.monotonic()
+        self.start = self.last_look = time.monotonic()
+        self.lines = Lines()
         self.show &= trainer.is_global_zero
         if not self.show:
             return
@@ -244,7 +245,7 @@ class Progress(Callback):
             if now - self.last_look >= self.LOOK_EVERY:
                 self.last_look = now
                 self.bar.update(self.line, figures=_figures(trainer))
-        elif now - self.last_line >= self.LINE_EVERY:
+        elif self.lines.due():
             self._write_line(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, task: L.LightningModule) -> None:
@@ -267,9 +268,10 @@ class Progress(Callback):
     def _write_line(self, trainer: L.Trainer) -> None:
         if not self.show:
             return
-        self.last_line = time.monotonic()
+        self.lines.written()
         step = trainer.global_step
-        left = (self.last_line - self.start) / max(1, step - self.first) * (self.total - step)
+        spent = time.monotonic() - self.start
+        left = spent / max(1, step - self.first) * (self.total - step)
         self.console.print(
             f"{self.description}: step {step:,} of {self.total:,}, {_figures(trainer)}, "
             f"{timedelta(seconds=round(left))} left",
