@@ -39,7 +39,7 @@ def listen_to_ctrl_c() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.fixture(params=[1, 2, 5])
+@pytest.fixture(params=[1, 2, 7])
 def threads(request: pytest.FixtureRequest) -> Iterator[int]:
     """How many threads PyTorch has, and may share out among pieces of work."""
     before = torch.get_num_threads()

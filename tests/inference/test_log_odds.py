@@ -27,6 +27,14 @@ def test_infinities_are_certain() -> None:
     assert log_odds_of(0.75) == pytest.approx(math.log(3))
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_is_not_there_stays_so() -> None:
+    for kind in (np.float32, np.float64):
+        found = probability(np.array([math.nan, 0, math.inf] * 5, dtype=kind))
+        assert np.isnan(found[::3]).all()
+        assert found[1:3].tolist() == [0.5, 1]
+
+
 def test_a_class_against_all_others() -> None:
     logits = torch.tensor([[1.0, 2.0, 0.5]])
     shares = logits.softmax(-1)[0]

@@ -80,7 +80,7 @@ def evaluate(
     title = f"{result.n:,} sequences{rows}; {result.averaging}"
     console.print(title)
     console.print(metric_table(result, METRICS))
-    if why := why_no_interval(result, METRICS):
+    if why := why_no_interval(result, METRICS, "sequences"):
         console.print(why)
     if result.accuracy.value == 1.0:
         console.print(

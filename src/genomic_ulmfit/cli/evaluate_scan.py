@@ -81,7 +81,7 @@ def evaluate_scan(
     title = f"{scores.n_calls:,} calls, {scores.n_truth:,} known sites, ±{tolerance} bases"
     console.print(title)
     console.print(metric_table(scores, METRICS))
-    if why := why_no_interval(scores, METRICS):
+    if why := why_no_interval(scores, METRICS, "stretches of DNA"):
         console.print(why)
     console.print(f"right: {scores.n_right:,}; left out: {scores.n_left_out:,}")
     if scores.best_f1 is not None:

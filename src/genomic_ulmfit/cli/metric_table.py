@@ -37,12 +37,20 @@ def metric_table(scores: Any, names: Iterable[str]) -> Table:
     return table
 
 
-def why_no_interval(scores: Any, names: Iterable[str]) -> str:
-    """Return what `NO_SPREAD` means, if it stands in the table."""
+def why_no_interval(scores: Any, names: Iterable[str], drawn: str) -> str:
+    """Return what `NO_SPREAD` means, if it stands in the table.
+
+    Parameters
+    ----------
+    scores, names
+        As for `metric_table`.
+    drawn : str
+        What the bootstrap draws.
+    """
     estimates = [getattr(scores, name) for name in names]
     if any(one.low is not None and one.low == one.high for one in estimates):
         return (
-            f"{NO_SPREAD}: the value is the same however sequences are drawn again, so that a "
+            f"{NO_SPREAD}: the value is the same however {drawn} are drawn again, so that a "
             "bootstrap tells nothing of how certain it is; that is not to say that it is certain."
         )
     return ""

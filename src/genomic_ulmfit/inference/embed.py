@@ -21,7 +21,7 @@ from genomic_ulmfit.models.precision import autocast, settled_precision
 from genomic_ulmfit.models.prediction import require_length
 from genomic_ulmfit.models.pretrained import encoder_folder
 from genomic_ulmfit.models.store import load_classifier, load_language_model
-from genomic_ulmfit.models.threads import in_threads
+from genomic_ulmfit.models.threads import in_threads, piece_size
 
 Vectors = npt.NDArray[np.float32]
 
@@ -103,7 +103,7 @@ def embed(
     precision : {"bf16", "fp32"}, optional
         Probed if not given.
     batch_size : int
-        Sequences at a time; it changes the speed, not the result.
+        Sequences that a thread reads at a time, at most; it changes the speed, not the result.
 
     Yields
     ------
@@ -131,8 +131,9 @@ def embed(
             require_length(encoder, sequence.codes, sequence.place)
         codes = [sequence.codes for sequence in chunk]
         vectors = np.empty((len(chunk), width), dtype=np.float32)
-        batches = TokenizedSequences.of(codes, tokenizer).in_order_of_length(batch_size)
-        for batch, found in in_threads(of_batch, batches):
+        size = piece_size(len(codes), batch_size, device)
+        batches = TokenizedSequences.of(codes, tokenizer).in_order_of_length(size)
+        for batch, found in in_threads(of_batch, batches, device):
             vectors[batch.rows.numpy()] = found
         yield Embedded(
             [sequence.id for sequence in chunk],

@@ -14,6 +14,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from genomic_ulmfit.models.config import Dropouts, EncoderConfig
+from genomic_ulmfit.models.threads import still_wanted
 
 State = list[tuple[Tensor, Tensor]]
 
@@ -167,6 +168,7 @@ class AWDLSTM(nn.Module):
         state : (Tensor, Tensor)
             Final (h, c), cut off from the graph.
         """
+        still_wanted()
         layer = self.layers[index]
         arguments = (x,) if state is None else (x, state)
         if self.training and self.dropouts.weight > 0:

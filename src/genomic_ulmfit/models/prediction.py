@@ -16,7 +16,7 @@ from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.precision import autocast, settled_precision
-from genomic_ulmfit.models.threads import in_threads, n_at_a_time
+from genomic_ulmfit.models.threads import in_threads, piece_size
 
 
 def predict_probabilities(
@@ -71,7 +71,7 @@ def predict_logits(
     precision : {"bf16", "fp32"}, optional
         Of the encoder; heads compute in fp32. Probed if not given.
     batch_size : int
-        Sequences at a time; it changes the speed, not the result.
+        Sequences that a thread reads at a time, at most; it changes the speed, not the result.
 
     Returns
     -------
@@ -97,11 +97,10 @@ def predict_logits(
             found: Tensor = model(*(part.to(device) for part in batch[1:]))
             return found.double().cpu().numpy()
 
-    # Few sequences shall be work for all threads, too.
-    batch_size = max(1, min(batch_size, -(-len(codes) // n_at_a_time())))
+    batch_size = piece_size(len(codes), batch_size, device)
     # With and without context, sequences of one length are not to be padded to another.
     batches = sequences.in_order_of_length(batch_size, pad=config.length is None)
-    for batch, found in in_threads(of_batch, batches):
+    for batch, found in in_threads(of_batch, batches, device):
         logits[batch.rows.numpy()] = found
     return logits
 

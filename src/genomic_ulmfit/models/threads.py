@@ -1,4 +1,4 @@
-"""Independent pieces of work, each computed by one thread of PyTorch's, side by side.
+"""Independent pieces of work, computed side by side on threads of their own.
 
 An LSTM multiplies small matrices, one step after the other. Shared out among threads they meet
 after every product, and the slowest says how fast all are; a thread that takes a whole piece waits
@@ -7,6 +7,7 @@ for nobody.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -39,15 +40,22 @@ def still_wanted() -> None:
         raise NotWanted
 
 
-def n_at_a_time() -> int:
-    """Return how many pieces `in_threads` computes at a time."""
-    return min(torch.get_num_threads(), MOST)
+def n_at_a_time(device: torch.device) -> int:
+    """Return how many pieces `in_threads` computes at a time on a device: one but on processors."""
+    return min(torch.get_num_threads(), MOST) if device.type == "cpu" else 1
+
+
+def piece_size(n: int, most: int, device: torch.device) -> int:
+    """Return how many of `n` items to put into a piece, so that few are work for all threads."""
+    return max(1, min(most, -(-n // n_at_a_time(device))))
 
 
 def in_threads(
-    compute: Callable[[Piece], Result], pieces: Iterable[Piece]
+    compute: Callable[[Piece], Result], pieces: Iterable[Piece], device: torch.device
 ) -> Iterator[tuple[Piece, Result]]:
     """Compute pieces side by side, and yield them in their order.
+
+    A piece that comes alone is computed by the caller's thread on all of PyTorch's.
 
     Parameters
     ----------
@@ -56,7 +64,9 @@ def in_threads(
         to ask for ``no_grad`` and ``autocast`` itself, and to leave what it shares with others as
         it is.
     pieces : iterable
-        Read as far ahead as there are threads.
+        Read ahead by one more than are computed at a time.
+    device : torch.device
+        Where they are computed; anywhere but on processors, one after the other.
 
     Yields
     ------
@@ -65,24 +75,21 @@ def in_threads(
     Raises
     ------
     Exception
-        What `compute` raised first.
+        What `compute` raised for the first piece that it could not do, once those before it are
+        yielded.
     """
-    threads, workers = torch.get_num_threads(), n_at_a_time()
-    if workers == 1:
-        for piece in pieces:
+    pieces = iter(pieces)
+    workers = n_at_a_time(device)
+    begun = list(itertools.islice(pieces, 2 if workers > 1 else 0))
+    if len(begun) < 2:
+        for piece in itertools.chain(begun, pieces):
             yield piece, compute(piece)
         return
-    waiting: deque[tuple[Piece, Future[Result]]] = deque()
     stop = threading.Event()
-
-    def begin() -> None:
-        _here.stop = stop
-        # A thread says this for itself, and for those that have not said so.
-        torch.set_num_threads(threads // workers)
-
-    pool = ThreadPoolExecutor(workers, initializer=begin)
+    pool = _pool(workers, stop)
+    waiting: deque[tuple[Piece, Future[Result]]] = deque()
     try:
-        for piece in pieces:
+        for piece in itertools.chain(begun, pieces):
             waiting.append((piece, pool.submit(compute, piece)))
             if len(waiting) > workers:
                 first, result = waiting.popleft()
@@ -92,4 +99,25 @@ def in_threads(
     finally:
         stop.set()
         pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)
+
+
+def _pool(workers: int, stop: threading.Event) -> ThreadPoolExecutor:
+    """Return a pool whose threads share out those of PyTorch's, and stop when told to."""
+    threads = torch.get_num_threads()
+    shares = [threads // workers + (number < threads % workers) for number in range(workers)]
+    all_here = threading.Barrier(workers + 1)
+
+    def begin() -> None:
+        _here.stop = stop
+        torch.get_num_threads()  # Else PyTorch would set its default when first it computes here.
+        torch.set_num_threads(shares.pop())
+        all_here.wait()
+
+    pool = ThreadPoolExecutor(workers, initializer=begin)
+    # A pool starts threads as work comes in.
+    for _ in range(workers):
+        pool.submit(still_wanted)
+    all_here.wait()
+    # What each has set for itself has become the default of threads that are still to come.
+    torch.set_num_threads(threads)
+    return pool

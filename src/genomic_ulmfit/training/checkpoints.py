@@ -18,8 +18,10 @@ from genomic_ulmfit.errors import InputError
 from genomic_ulmfit.files import atomic_path
 from genomic_ulmfit.training.lightning_setup import StoppedBetweenSteps
 
+RECIPE = "--preset, or the version of genomic-ulmfit"
+
 ARGUMENTS = {
-    "recipe": "--preset",
+    "recipe": RECIPE,
     "architecture": "--preset",
     "seed": "--seed",
     "start_from": "--from",
@@ -134,6 +136,8 @@ def checkpoint_to_resume(path: Path, settings: dict[str, Any]) -> int:
             f"{settings['precision']}. Leave --precision out to go on as it began."
         )
     if differing:
+        if "start_from" in differing:
+            differing = [name for name in differing if name != "architecture"]
         told = dict.fromkeys(
             said for name in differing for said in _as_told(name, found.get(name), settings[name])
         )
@@ -147,10 +151,10 @@ def checkpoint_to_resume(path: Path, settings: dict[str, Any]) -> int:
 def _as_told(name: str, before: Any, now: Any) -> Iterator[str]:
     """Yield by which arguments of the command a setting that differs was set."""
     if name == "recipe" and isinstance(before, dict):
-        for field in now:
-            if before.get(field) != now[field]:
-                epochs = f"--epochs (it was {before.get(field)}, now {now[field]})"
-                yield epochs if field == "epochs" else "--preset"
+        for field in {**before, **now}:
+            if before.get(field) != now.get(field):
+                epochs = f"--epochs (it was {before.get(field)}, now {now.get(field)})"
+                yield epochs if field == "epochs" else RECIPE
     else:
         yield ARGUMENTS.get(name, name)
 

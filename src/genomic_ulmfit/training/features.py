@@ -17,13 +17,13 @@ from genomic_ulmfit.files import atomic_path
 from genomic_ulmfit.models.awd_lstm import AWDLSTM
 from genomic_ulmfit.models.classifier import side_by_side
 from genomic_ulmfit.models.precision import autocast, settled_precision
-from genomic_ulmfit.models.threads import in_threads
+from genomic_ulmfit.models.threads import in_threads, piece_size
 from genomic_ulmfit.progress import tracked
 
 States = npt.NDArray[np.float16]
 
 BATCH = 256
-"""Sequences that are read at a time."""
+"""Sequences that a thread reads at a time, at most."""
 
 CACHE_LIMIT = 2 << 30
 """Bytes that what frozen layers put out may take in memory; beyond, it is computed again."""
@@ -77,9 +77,13 @@ def frozen_states(
             found: States = beside.transpose(0, 1).half().cpu().numpy()
             return found
 
-    n_batches = -(-len(codes) // BATCH)
-    read = in_threads(of_batch, sequences.in_order_of_length(BATCH))
-    for batch, found in tracked(read, "Hidden states", n_batches, progress):
+    size = piece_size(len(codes), BATCH, device)
+    for batch, found in tracked(
+        in_threads(of_batch, sequences.in_order_of_length(size), device),
+        "Hidden states",
+        -(-len(codes) // size),
+        progress,
+    ):
         states[batch.rows.numpy()] = found
     return states
 

@@ -37,8 +37,8 @@ KEPT = 16_384
 """Tokens of them, after each of which the encoder's state is kept, but for a single sequence."""
 
 TOKENS = 16_384
-"""Tokens of edited sequences that are in memory at a time, but for a single sequence. Blocks of
-four times the size would be mapped anew each time."""
+"""Tokens of edited sequences that a thread has in memory at a time, but for a single sequence.
+Blocks of four times the size would be mapped anew each time."""
 
 Indices = npt.NDArray[np.int64]
 Counted = Callable[[int], None]
@@ -168,6 +168,7 @@ def _read(
     edited = torch.zeros(len(edits.rows), len(model.config.classes))
     done = 0
 
+    @torch.no_grad()
     def read_again(which: Indices) -> Tensor:
         """Return the logits of edits that touch the same tokens first."""
         columns = torch.from_numpy(edits.rows[which])
@@ -196,7 +197,7 @@ def _read(
         return model.logits(summary, codes[:, around : codes.shape[1] - around])
 
     groups = _groups([reading.first for reading in readings], max(1, TOKENS // n_tokens))
-    for which, logits in in_threads(torch.no_grad()(read_again), groups):
+    for which, logits in in_threads(read_again, groups, seen.device):
         edited[which] = logits
         done += len(which)
         report(done / len(edits.rows))

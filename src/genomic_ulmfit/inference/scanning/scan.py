@@ -24,7 +24,7 @@ from genomic_ulmfit.inference.windows.runs import Run, cut_runs
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.precision import settled_precision
 from genomic_ulmfit.models.target_class import target_index
-from genomic_ulmfit.models.threads import in_threads, n_at_a_time
+from genomic_ulmfit.models.threads import in_threads, n_at_a_time, piece_size
 
 Mode = Literal["dense", "exact"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -36,6 +36,9 @@ MAX_AMBIGUOUS = 0.1
 
 LARGEST_STEP = 1_000_000
 """Bases between windows."""
+
+FEWEST_STREAMS = 32
+"""Runs of a thread; products of fewer are too thin."""
 
 LONGEST_PIECE = 12288
 SHORTEST_PIECE = 1024
@@ -200,18 +203,19 @@ def scan(
     """
     intervals = [i for i in intervals if n_windows(i.contig, settings)]
     total = sum(interval.end - interval.start for interval in intervals)
-    # One run each; a few more where tokens have more than one phase.
     length = max(SHORTEST_PIECE, min(LONGEST_PIECE, -(-total // STREAMS)))
-    n_bases = 1
+    device = next(model.parameters()).device
+    n_bases = 1  # Exactly, a piece alone takes minutes.
     if settings.mode == "dense":
-        at_a_time = min(length * STREAMS // model.config.phases, total)
-        n_bases = -(-at_a_time // n_at_a_time())
-    together = _together(intervals, length, n_bases)
-    for _, scored in in_threads(partial(_score, model, settings), together):
+        # Usually a run each; two or more where a step is no multiple of the tokens' stride.
+        n_runs = max(STREAMS // n_at_a_time(device), FEWEST_STREAMS) // model.config.phases
+        n_bases = piece_size(total, length * n_runs, device)
+    groups = _groups(intervals, length, n_bases)
+    for _, scored in in_threads(partial(_score, model, settings), groups, device):
         yield from scored
 
 
-def _together(
+def _groups(
     intervals: Sequence[Interval], length: int, n_bases: int
 ) -> Iterator[Sequence[Interval]]:
     """Cut intervals into pieces, and yield as many as have so many bases together."""

@@ -34,7 +34,7 @@ but for details: log-odds differ by .03 to .1, in the median, from those after m
 
 STREAMS = 64
 """Runs that are read side by side, each along both strands; fewer where each is read in several
-phases."""
+phases, and where several threads read."""
 
 PIECE = 512
 """Tokens of each run whose windows are scored at a time."""
@@ -119,7 +119,6 @@ def _read(model: Classifier, tokens: Tensor, needed: int, precision: str) -> Ten
     states = torch.empty(0)
     state = None
     for start in range(0, needed, READ_AT_ONCE):
-        still_wanted()
         with autocast(precision, tokens.device):
             new, _, state = model.encoder(tokens[start : min(start + READ_AT_ONCE, needed)], state)
         if not start:

@@ -17,7 +17,6 @@ from genomic_ulmfit.inference.windows.dense import ByStrand
 from genomic_ulmfit.inference.windows.runs import Run
 from genomic_ulmfit.models.classifier import Classifier
 from genomic_ulmfit.models.precision import autocast
-from genomic_ulmfit.models.threads import still_wanted
 
 BATCH = 512
 
@@ -42,7 +41,7 @@ def exact_logits(
     Yields
     ------
     dict of int to Tensor of float32, each of shape (count, n_classes)
-        Of one run after the other, so that a long scan can tell how far it is.
+        Of one run after the other.
     """
     for run in runs:
         # Whoever reads the results between two runs keeps their own modes.
@@ -62,7 +61,6 @@ def _along(model: Classifier, run: Run, window: int) -> Tensor:
         chosen = np.flatnonzero(contexts == context)
         views = np.lib.stride_tricks.sliding_window_view(run.codes, window + 2 * context)
         for first in range(0, len(chosen), BATCH):
-            still_wanted()
             rows = chosen[first : first + BATCH]
             codes = views[run.before - context + rows * run.spacing].copy()
             batch = TokenizedSequences.of(codes, tokenizer, config.readings).batch(
