@@ -67,7 +67,8 @@ def test_few_items_are_work_for_all_threads(threads: int) -> None:
     assert piece_size(0, 7, CPU) == 1
     assert piece_size(n, 7, CPU) == 1
     assert piece_size(2 * n, 7, CPU) == 2
-    assert piece_size(100, 7, CPU) == 7
+    assert piece_size(100, 7 * n, CPU) == 7
+    assert piece_size(100, 7 * n - n + 1, CPU) == 7
 
 
 def test_no_more_pieces_are_read_than_are_computed_and_one(threads: int) -> None:

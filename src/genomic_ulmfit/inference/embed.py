@@ -103,7 +103,7 @@ def embed(
     precision : {"bf16", "fp32"}, optional
         Probed if not given.
     batch_size : int
-        Sequences that a thread reads at a time, at most; it changes the speed, not the result.
+        Sequences at a time; it changes the speed, not the result.
 
     Yields
     ------

@@ -71,7 +71,7 @@ def predict_logits(
     precision : {"bf16", "fp32"}, optional
         Of the encoder; heads compute in fp32. Probed if not given.
     batch_size : int
-        Sequences that a thread reads at a time, at most; it changes the speed, not the result.
+        Sequences at a time; it changes the speed, not the result.
 
     Returns
     -------

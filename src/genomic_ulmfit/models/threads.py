@@ -46,8 +46,11 @@ def n_at_a_time(device: torch.device) -> int:
 
 
 def piece_size(n: int, most: int, device: torch.device) -> int:
-    """Return how many of `n` items to put into a piece, so that few are work for all threads."""
-    return max(1, min(most, -(-n // n_at_a_time(device))))
+    """Return how many of `n` items to put into a piece.
+
+    So many that at most `most` are in memory, and so few that all threads have work.
+    """
+    return max(1, -(-min(n, most) // n_at_a_time(device)))
 
 
 def in_threads(

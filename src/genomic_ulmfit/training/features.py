@@ -23,7 +23,7 @@ from genomic_ulmfit.progress import tracked
 States = npt.NDArray[np.float16]
 
 BATCH = 256
-"""Sequences that a thread reads at a time, at most."""
+"""Sequences that are read at a time."""
 
 CACHE_LIMIT = 2 << 30
 """Bytes that what frozen layers put out may take in memory; beyond, it is computed again."""

@@ -208,7 +208,7 @@ def scan(
     n_bases = 1  # Exactly, a piece alone takes minutes.
     if settings.mode == "dense":
         # Usually a run each; two or more where a step is no multiple of the tokens' stride.
-        n_runs = max(STREAMS // n_at_a_time(device), FEWEST_STREAMS) // model.config.phases
+        n_runs = max(STREAMS, FEWEST_STREAMS * n_at_a_time(device)) // model.config.phases
         n_bases = piece_size(total, length * n_runs, device)
     groups = _groups(intervals, length, n_bases)
     for _, scored in in_threads(partial(_score, model, settings), groups, device):
