@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.table import Table
 
-from genomic_ulmfit.console import marked, note, plain_console
+from genomic_ulmfit.console import counted, marked, note, plain_console
 
 NAME = "[sigma70] [/other] run:100:7"
 
@@ -31,3 +31,12 @@ def test_notes_are_on_standard_error_and_in_one_line(capsys: pytest.CaptureFixtu
     note(f"{NAME} {'x ' * 100}.")
     out, err = capsys.readouterr()
     assert (out, err) == ("", f"Note: {NAME} {'x ' * 100}.\n")
+
+
+def test_one_is_no_plural() -> None:
+    assert [counted(n, "call") for n in (0, 1, 2, 1000)] == [
+        "0 calls",
+        "1 call",
+        "2 calls",
+        "1,000 calls",
+    ]

@@ -30,3 +30,8 @@ def note(text: str) -> None:
 def marked(word: str, text: str, style: str = "bold") -> Text:
     """Return a text whose first word stands out."""
     return Text.assemble((word, style), " ", text)
+
+
+def counted(n: int, what: str) -> str:
+    """Return a number of things, of which there may be one: "1 sequence", "2,000 sequences"."""
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"

@@ -68,7 +68,7 @@ def embed(
     a table (not on standard input), or by GC content. k-mers are the input
     embeddings, coloured by GC and by purine content.
     """
-    from genomic_ulmfit.console import note, plain_console
+    from genomic_ulmfit.console import counted, note, plain_console
     from genomic_ulmfit.errors import InputError
     from genomic_ulmfit.inference.embed_job import embed_file
     from genomic_ulmfit.progress import Progress
@@ -99,9 +99,9 @@ def embed(
     for text in result.notes:
         note(text)
     if out is not None:
-        notes.print(f"{result.n:,} vectors of {result.width:,} written to {out}")
+        notes.print(f"{counted(result.n, 'vector')} of {result.width:,} written to {out}")
     if plot is not None:
         if not kmers:
-            notes.print(f"drawing {min(result.n, most_shown):,} sequences")
+            notes.print(f"drawing {counted(min(result.n, most_shown), 'sequence')}")
         draw_embedded(result, plot, seed)
         notes.print(f"picture written to {plot}")

@@ -56,7 +56,7 @@ def evaluate(
     from rich.table import Table
 
     from genomic_ulmfit.cli.metric_table import metric_table, why_no_interval
-    from genomic_ulmfit.console import note, plain_console
+    from genomic_ulmfit.console import counted, note, plain_console
     from genomic_ulmfit.evaluation.evaluate_job import evaluate_file
     from genomic_ulmfit.evaluation.metrics import METRICS
 
@@ -77,14 +77,14 @@ def evaluate(
             "SIMULATED SEQUENCES: these numbers say nothing about real DNA.", style="bold yellow"
         )
     rows = f" of split {of_file.split}" if of_file.split else ""
-    title = f"{result.n:,} sequences{rows}; {result.averaging}"
+    title = f"{counted(result.n, 'sequence')}{rows}; {result.averaging}"
     console.print(title)
     console.print(metric_table(result, METRICS))
     if why := why_no_interval(result, METRICS, "sequences"):
         console.print(why)
     if result.accuracy.value == 1.0:
         console.print(
-            f"All are right: with {result.n:,} sequences the "
+            f"All are right: with {counted(result.n, 'sequence')} the "
             f"accuracy may still be as low as {max(0.0, 1 - 3 / result.n):.3f} (rule of three)."
         )
     summed = "" if len(result.class_names) == 2 else ", summed over classes"

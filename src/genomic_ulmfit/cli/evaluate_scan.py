@@ -64,7 +64,7 @@ def evaluate_scan(
     from rich.table import Table
 
     from genomic_ulmfit.cli.metric_table import metric_table, why_no_interval
-    from genomic_ulmfit.console import note, plain_console
+    from genomic_ulmfit.console import counted, note, plain_console
     from genomic_ulmfit.evaluation.evaluate_scan_job import evaluate_calls
     from genomic_ulmfit.evaluation.scan_scores import METRICS
 
@@ -78,7 +78,10 @@ def evaluate_scan(
         return
 
     console = plain_console(tables=True)
-    title = f"{scores.n_calls:,} calls, {scores.n_truth:,} known sites, ±{tolerance} bases"
+    title = (
+        f"{counted(scores.n_calls, 'call')}, {counted(scores.n_truth, 'known site')}, "
+        f"±{tolerance} bases"
+    )
     console.print(title)
     console.print(metric_table(scores, METRICS))
     if why := why_no_interval(scores, METRICS, "stretches of DNA"):

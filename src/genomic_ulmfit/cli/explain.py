@@ -83,7 +83,7 @@ def explain(
     explain.json (settings and counts). All effects are in log-odds of the
     class; mutagenesis.npz and variants.tsv also have probabilities.
     """
-    from genomic_ulmfit.console import note, plain_console
+    from genomic_ulmfit.console import counted, note, plain_console
     from genomic_ulmfit.inference.explaining.explain_files import PAGE
     from genomic_ulmfit.inference.explaining.profiles import from_site
     from genomic_ulmfit.progress import Progress
@@ -108,8 +108,9 @@ def explain(
     console = plain_console()
     if explanation is not None:
         console.print(
-            f"{len(explanation.ids):,} sequences explained; class {explanation.class_name} has a "
-            f"probability above 0.5 in {result.summary['called']:,} of them."
+            f"{counted(len(explanation.ids), 'sequence')} explained; class "
+            f"{explanation.class_name} has a probability above 0.5 in "
+            f"{result.summary['called']:,} of them."
         )
         stretches = explanation.stretches()
         if stretches:

@@ -50,7 +50,7 @@ def predict(
     length only; if it was trained with context, a table's columns before and
     after are read too.
     """
-    from genomic_ulmfit.console import note, plain_console
+    from genomic_ulmfit.console import counted, note, plain_console
     from genomic_ulmfit.inference.predict_job import predict_file
     from genomic_ulmfit.progress import Progress
 
@@ -61,4 +61,4 @@ def predict(
     for text in result.notes:
         note(text)
     if out is not None:
-        notes.print(f"{result.n:,} predictions written to {out}")
+        notes.print(f"{counted(result.n, 'prediction')} written to {out}")

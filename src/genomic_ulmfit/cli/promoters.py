@@ -130,7 +130,7 @@ def promoters(
     out. It writes the stretches beside the table, as OUT.test.bed (without
     .csv), for evaluate-scan --regions. Homologues elsewhere stay in train.
     """
-    from genomic_ulmfit.console import note, plain_console
+    from genomic_ulmfit.console import counted, note, plain_console
     from genomic_ulmfit.data.promoters_job import write_promoters
 
     console = plain_console(tables=True)
@@ -156,7 +156,9 @@ def promoters(
     console.print(_count_table(result.table))
     if result.leaks:
         console.print(_leakage_table(result.leaks))
-    console.print(f"{len(result.table):,} sequences written to {out}", markup=False, soft_wrap=True)
+    console.print(
+        f"{counted(len(result.table), 'sequence')} written to {out}", markup=False, soft_wrap=True
+    )
     if result.stretches is not None:
         console.print(f"held-out stretches written to {result.stretches}", soft_wrap=True)
     for text in result.notes:

@@ -118,7 +118,7 @@ def scan(
     no calls; start it again. Calibration takes as long for --regions as for
     a genome; --threshold does without.
     """
-    from genomic_ulmfit.console import note, plain_console
+    from genomic_ulmfit.console import counted, note, plain_console
     from genomic_ulmfit.inference.scanning.scan_files import output_path
     from genomic_ulmfit.inference.scanning.scan_job import scan_genome
     from genomic_ulmfit.progress import Progress
@@ -153,15 +153,16 @@ def scan(
     chance = summary["threshold"]["expected_calls_by_chance_per_mbp"]
     calls = summary["calls"]
     console.print(
-        f"{calls['all']:,} calls of class {summary['model']['class']} ({calls['plus']:,} forward, "
-        f"{calls['minus']:,} reverse) in {summary['bases_scanned']:,} bases: "
+        f"{counted(calls['all'], 'call')} of class {summary['model']['class']} "
+        f"({calls['plus']:,} forward, {calls['minus']:,} reverse) in "
+        f"{counted(summary['bases_scanned'], 'base')}: "
         f"{calls['per_mbp']:.0f} per Mbp at probability "
         f"{summary['threshold']['probability']:.6g} or more"
         + ("." if chance is None else f"; DNA made up at random gives {chance:.0f} per Mbp.")
         + " How many are right, only known sites tell: evaluate-scan."
     )
     console.print(
-        f"{summary['windows']['scored']:,} windows in {summary['seconds']:.1f} s"
+        f"{counted(summary['windows']['scored'], 'window')} in {summary['seconds']:.1f} s"
         + (
             ""
             if chance is None

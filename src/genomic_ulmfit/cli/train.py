@@ -85,7 +85,7 @@ def train(
 
     Writes model.safetensors, config.json and card.md into --out.
     """
-    from genomic_ulmfit.console import marked, note, plain_console
+    from genomic_ulmfit.console import counted, marked, note, plain_console
     from genomic_ulmfit.training.finetuning_job import train_classifier
 
     try:
@@ -112,7 +112,7 @@ def train(
         console.print(
             "SIMULATED SEQUENCES: the model knows nothing of real DNA.", style="bold yellow"
         )
-    console.print(f"{training['n_train']:,} sequences, {training['trained']}{watched}")
+    console.print(f"{counted(training['n_train'], 'sequence')}, {training['trained']}{watched}")
     console.print(f"written to {out}")
     for text in training["notes"]:
         note(text)
