@@ -108,19 +108,23 @@ def _pool(workers: int, stop: threading.Event) -> ThreadPoolExecutor:
     """Return a pool whose threads share out those of PyTorch's, and stop when told to."""
     threads = torch.get_num_threads()
     shares = [threads // workers + (number < threads % workers) for number in range(workers)]
-    all_here = threading.Barrier(workers + 1)
+    here, go = threading.Semaphore(0), threading.Event()
 
     def begin() -> None:
         _here.stop = stop
         torch.get_num_threads()  # Else PyTorch would set its default when first it computes here.
         torch.set_num_threads(shares.pop())
-        all_here.wait()
+        here.release()
 
     pool = ThreadPoolExecutor(workers, initializer=begin)
-    # A pool starts threads as work comes in.
-    for _ in range(workers):
-        pool.submit(still_wanted)
-    all_here.wait()
-    # What each has set for itself has become the default of threads that are still to come.
-    torch.set_num_threads(threads)
+    try:
+        # A pool starts a thread for work that comes in while all it has are at work.
+        for _ in range(workers):
+            pool.submit(go.wait)
+        for _ in range(workers):
+            here.acquire()
+        # What each has set for itself has become the default of threads that are still to come.
+        torch.set_num_threads(threads)
+    finally:
+        go.set()  # Whatever happens: a thread that waited on would keep Python from ending.
     return pool
