@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import rich.progress
 
@@ -16,6 +18,10 @@ T = TypeVar("T")
 FIRST_LINE, LINE_EVERY = 10.0, 60.0
 """Seconds to the first line where there is no terminal to draw a bar on, and between lines in the
 long run."""
+
+
+LOOK_EVERY = 0.5
+"""Seconds between looks whether a line is due."""
 
 
 class Lines:
@@ -42,8 +48,17 @@ class Report(Protocol):
         """Take note that `done` of `total` (None: nobody knows) are done."""
 
 
+class _Work(NamedTuple):
+    """What is being done, how much of it is, and since when."""
+
+    what: str
+    done: int
+    total: int | None
+    begun: float
+
+
 class Progress:
-    """A bar on a terminal, or now and then a line in a log.
+    """A bar on a terminal, or now and then a line in a log, also while nothing new is reported.
 
     Parameters
     ----------
@@ -60,6 +75,9 @@ class Progress:
         self.bar: rich.progress.Progress | None = None
         self.line: rich.progress.TaskID | None = None
         self.lines = Lines()
+        self.work: _Work | None = None
+        self.ended = threading.Event()
+        self.clock = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Progress:
         if self.show and self.console.is_terminal:
@@ -72,6 +90,8 @@ class Progress:
                 transient=True,
             )
             self.bar.start()
+        elif self.show:
+            self.clock.start()
         return self
 
     def __exit__(
@@ -82,20 +102,45 @@ class Progress:
     ) -> None:
         if self.bar is not None:
             self.bar.stop()
+        elif self.show:
+            self.ended.set()
+            self.clock.join()
 
     def __call__(self, what: str, done: int, total: int | None = None) -> None:
-        """Show that `done` of `total` (None: nobody knows) are done."""
-        figures = f"{done:,}" + ("" if total is None else f" of {total:,}")
-        figures = f"{figures} {self.unit}".rstrip()
+        """Show that `done` of `total` (None: nobody knows) are done.
+
+        To be told of 0 at the start tells how long the rest will take.
+        """
+        same = self.work is not None and self.work.what == what
+        begun = self.work.begun if same and self.work is not None else time.monotonic()
+        self.work = _Work(what, done, total, begun)
         if self.bar is not None:
+            figures = self._figures(self.work)
             if self.line is None:
                 self.line = self.bar.add_task(what, total=total, figures=figures)
             self.bar.update(
                 self.line, description=what, completed=done, total=total, figures=figures
             )
-        elif self.show and self.lines.due():
-            self.lines.written()
-            self.console.print(f"{what}: {figures}")
+
+    def write_line(self) -> None:
+        """Write a line if one is due and there is something to say."""
+        work = self.work
+        if work is None or not self.lines.due():
+            return
+        self.lines.written()
+        left = ""
+        if work.total is not None and 0 < work.done < work.total:
+            seconds = (time.monotonic() - work.begun) / work.done * (work.total - work.done)
+            left = f", {timedelta(seconds=round(seconds))} left"
+        self.console.print(f"{work.what}: {self._figures(work)}{left}")
+
+    def _figures(self, work: _Work) -> str:
+        figures = f"{work.done:,}" + ("" if work.total is None else f" of {work.total:,}")
+        return f"{figures} {self.unit}".rstrip()
+
+    def _watch(self) -> None:
+        while not self.ended.wait(LOOK_EVERY):
+            self.write_line()
 
 
 def tracked(items: Iterable[T], what: str, total: int, show: bool = True) -> Iterator[T]:

@@ -207,8 +207,8 @@ def test_notes_on_the_table(command: Callable, encoder_folder: Path, tmp_path: P
     ran = command("train", table, "--out", out, "--encoder", encoder_folder)
     assert ran.code == 0, ran.stderr
     told = " ".join(ran.stderr.split())
-    assert "1 sequences stand in rows of different classes (the first: sequence_1 and" in told
-    assert "2 of 14 rows repeat the sequence of another" in told
+    assert "1 sequence with rows of different classes (the first: sequence_1 and" in told
+    assert "1 of 14 rows repeat the sequence of another" in told
     assert "Column anchor holds 9, 10, not one whole number" in told
     assert read_config(out)["training"]["anchor"] is None
     assert len(read_config(out)["training"]["notes"]) == 3

@@ -176,8 +176,8 @@ def test_the_number_of_processes_must_stay(
     [
         ({"recipe": {"epochs": 3}}, r"--epochs \(it was [\d.]+, now 3\)\."),
         ({"recipe": {"learning_rate": 1e-3}}, r"--preset, or the version of genomic-ulmfit\."),
-        ({"config": {"hidden": 20}}, r"--preset\."),
-        ({"seed": 1}, r"--seed\."),
+        ({"config": {"hidden": 20}}, r"--preset, or the version of genomic-ulmfit\."),
+        ({"seed": 1}, r"--seed \(it was 0, now 1\)\."),
     ],
 )
 def test_another_run_is_not_resumed(

@@ -82,7 +82,7 @@ def evaluate(
     console.print(metric_table(result, METRICS))
     if why := why_no_interval(result, METRICS, "sequences"):
         console.print(why)
-    if result.accuracy.value == 1.0:
+    if result.accuracy.value == 1.0 and not of_file.learnt_from:
         console.print(
             f"All are right: with {counted(result.n, 'sequence')} the "
             f"accuracy may still be as low as {max(0.0, 1 - 3 / result.n):.3f} (rule of three)."

@@ -356,7 +356,7 @@ def _thinned(windows: list[Window], most: int, rng: np.random.Generator) -> list
 
 def _length(upstream: int, downstream: int) -> int:
     if not 0 <= upstream <= LONGEST:
-        raise InputError(f"upstream: got {upstream}, allowed are 0 to {LONGEST:,} bases.")
+        raise InputError(f"--upstream: got {upstream}, allowed are 0 to {LONGEST:,} bases.")
     if abs(downstream) > LONGEST:
         raise InputError(
             f"downstream: got {downstream}, allowed are {-LONGEST:,} to {LONGEST:,} bases."

@@ -143,6 +143,7 @@ def embed_file(
     n_ambiguous = 0
     with contextlib.ExitStack() as stack:
         write = None if out is None else stack.enter_context(vector_file(out, width))
+        report("Embedding", 0)
         for embedded in embed(encoder, read_sequences(sequences), pooling):
             if write is not None:
                 write(embedded.ids, embedded.vectors)

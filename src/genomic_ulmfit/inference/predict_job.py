@@ -89,6 +89,7 @@ def predict_file(
     with contextlib.ExitStack() as stack:
         file: TextIO = sys.stdout if out is None else stack.enter_context(open_text(out))
         write = None
+        report("Predicting", 0)
         for prediction in predict(model, read()):
             # Not before the first one: input that cannot be used leaves standard output empty.
             write = write or writer(file, format, config.classes, config.integer_labels)

@@ -112,6 +112,7 @@ def _logos(scan: ScanFiles, model_folder: str | Path, count: int, report: Report
     contigs = {contig.name: contig for contig in scan.genome.contigs}
     chosen = highest_calls(scan, count)
     calls = [scan.calls[number] for number in chosen]
+    report("Drawing logos", 0, len(calls))
     return Logos(
         chosen,
         call_contributions(

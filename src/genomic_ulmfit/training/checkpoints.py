@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -22,7 +21,8 @@ RECIPE = "--preset, or the version of genomic-ulmfit"
 
 ARGUMENTS = {
     "recipe": RECIPE,
-    "architecture": "--preset",
+    "architecture": RECIPE,
+    "epochs": "--epochs",
     "seed": "--seed",
     "start_from": "--from",
     "text": "genomes, --hold-out or --cut-windows",
@@ -138,25 +138,25 @@ def checkpoint_to_resume(path: Path, settings: dict[str, Any]) -> int:
     if differing:
         if "start_from" in differing:
             differing = [name for name in differing if name != "architecture"]
-        told = dict.fromkeys(
-            said for name in differing for said in _as_told(name, found.get(name), settings[name])
-        )
+        told = dict.fromkeys(_as_told(name, found.get(name), settings[name]) for name in differing)
         raise InputError(
-            f"--resume: {path} is of a run with other settings: {', '.join(told)}. "
-            "Repeat the command that was interrupted, or start without --resume."
+            f"--resume: {path} is of a run with other settings: {', '.join(told)}. Repeat the "
+            "command that was interrupted; to begin anew, name another folder with --out, without "
+            "--resume."
         )
     return steps
 
 
-def _as_told(name: str, before: Any, now: Any) -> Iterator[str]:
-    """Yield by which arguments of the command a setting that differs was set."""
+def _as_told(name: str, before: Any, now: Any) -> str:
+    """Return by which argument of the command a setting that differs was set."""
+    changed = ""
     if name == "recipe" and isinstance(before, dict):
-        for field in {**before, **now}:
-            if before.get(field) != now.get(field):
-                epochs = f"--epochs (it was {before.get(field)}, now {now.get(field)})"
-                yield epochs if field == "epochs" else RECIPE
-    else:
-        yield ARGUMENTS.get(name, name)
+        fields = [field for field in {**before, **now} if before.get(field) != now.get(field)]
+        if fields == ["epochs"]:
+            name, before, now = "epochs", before.get("epochs"), now.get("epochs")
+    if name in ("epochs", "seed"):
+        changed = f" (it was {before}, now {now})"
+    return ARGUMENTS.get(name, name) + changed
 
 
 def precision_to_resume(path: Path) -> str | None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from genomic_ulmfit.console import counted
 from genomic_ulmfit.data.tables import is_simulated, read_labelled
 from genomic_ulmfit.dna.alphabet import Codes
 from genomic_ulmfit.errors import InputError, listed
@@ -225,11 +226,15 @@ def _repeats(train: pd.DataFrame) -> Iterator[str]:
     if (disputed := classes[classes > 1]).size:
         ids = repeated.loc[repeated["sequence"] == disputed.index[0], "id"].head(2)
         yield (
-            f"{len(disputed):,} sequences stand in rows of different classes (the first: "
+            f"{counted(len(disputed), 'sequence')} with rows of different classes (the first: "
             f"{' and '.join(map(str, ids))}): no model can have all of them right."
         )
-    surplus = len(repeated) - len(classes)
-    yield f"{surplus:,} of {len(train):,} rows repeat the sequence of another and tell nothing new."
+    alike = repeated[~repeated["sequence"].isin(disputed.index)]
+    if surplus := len(alike) - alike["sequence"].nunique():
+        yield (
+            f"{surplus:,} of {len(train):,} rows repeat the sequence of another and tell nothing "
+            "new."
+        )
 
 
 def _anchor(

@@ -240,6 +240,7 @@ def _explain(
     if "perturbation" in methods:
         for width in WIDTHS:
             what = f"Perturbing {width} bases at a time"
+            report(what, 0, total)
             perturbations.append(
                 window_perturbation(
                     model,
@@ -254,12 +255,14 @@ def _explain(
         contributions["perturbation"] = perturbations[0].importance(longest)
         log_odds = perturbations[0].log_odds
     if "gradient" in methods:
+        report("Gradients", 0, total)
         attribution = integrated_gradients(
             model, codes, target, precision, lambda done: report("Gradients", done, total)
         )
         contributions["gradient"] = attribution.contributions
         log_odds = attribution.log_odds
     if "mutagenesis" in methods:
+        report("Mutagenesis", 0, total)
         mutagenesis = saturation_mutagenesis(
             model, codes, target, precision, lambda done: report("Mutagenesis", done, total)
         )

@@ -58,6 +58,7 @@ def score_variants(
     else:
         window, with_context = _window(model), {}
         contigs = {contig.name: contig for contig in read_genome(genome).contigs}
+    report(0, len(variants))
     found = list(
         variant_effects(
             model,

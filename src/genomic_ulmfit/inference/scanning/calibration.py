@@ -100,6 +100,7 @@ def calibrate(
     kept = round(10 * CHANCE_CALLS * n_bases / 1e6) + 1
     best: list[float] = []
     pieces: list[ScoredPiece] = []
+    report(0, n_bases)
     for piece in scan(model, [Interval(background, 0, n_bases)], settings):
         pieces.append(piece)
         report(piece.end, n_bases)

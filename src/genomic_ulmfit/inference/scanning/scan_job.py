@@ -182,6 +182,7 @@ def scan_genome(
             for strand in STRANDS
         }
         caller = _Caller(least, min_distance)
+        report("Scanning", 0, total)
         counts = _scan_into(
             tracks,
             caller,
