@@ -37,10 +37,14 @@ def test_a_line_when_one_is_due_where_there_is_no_terminal(
         shown("next", 3)
         now[0] = 100
         shown.write_line()
+        shown("fifth.fa", 5, 46)
+        now[0] = 200
+        shown.write_line()
     assert capsys.readouterr().err.splitlines() == [
         "[bold].fa: 0 of 2,000 letters",
         "[bold].fa: 500 of 2,000 letters, 0:02:00 left",
         "next: 3 letters",
+        "fifth.fa: 5 of 46 letters",
     ]
 
 

@@ -49,12 +49,12 @@ class Report(Protocol):
 
 
 class _Work(NamedTuple):
-    """What is being done, how much of it is, and since when."""
+    """What is being done, how much of it is, and since when, if that was told."""
 
     what: str
     done: int
     total: int | None
-    begun: float
+    begun: float | None
 
 
 class Progress:
@@ -111,8 +111,10 @@ class Progress:
 
         To be told of 0 at the start tells how long the rest will take.
         """
-        same = self.work is not None and self.work.what == what
-        begun = self.work.begun if same and self.work is not None else time.monotonic()
+        if self.work is not None and self.work.what == what:
+            begun = self.work.begun
+        else:
+            begun = None if done else time.monotonic()
         self.work = _Work(what, done, total, begun)
         if self.bar is not None:
             figures = self._figures(self.work)
@@ -129,7 +131,7 @@ class Progress:
             return
         self.lines.written()
         left = ""
-        if work.total is not None and 0 < work.done < work.total:
+        if work.begun is not None and work.total is not None and 0 < work.done < work.total:
             seconds = (time.monotonic() - work.begun) / work.done * (work.total - work.done)
             left = f", {timedelta(seconds=round(seconds))} left"
         self.console.print(f"{work.what}: {self._figures(work)}{left}")
