@@ -19,7 +19,6 @@ FIRST_LINE, LINE_EVERY = 10.0, 60.0
 """Seconds to the first line where there is no terminal to draw a bar on, and between lines in the
 long run."""
 
-
 LOOK_EVERY = 0.5
 """Seconds between looks whether a line is due."""
 
@@ -39,6 +38,12 @@ class Lines:
         """Take note that a line was written."""
         self.wait = min(2 * self.wait, LINE_EVERY)
         self.last = time.monotonic()
+
+
+def time_left(begun: float, done: int, total: int) -> str:
+    """Return how long the rest will take, from how long what is done took since `begun`."""
+    seconds = (time.monotonic() - begun) / max(1, done) * (total - done)
+    return f"{timedelta(seconds=round(seconds))} left"
 
 
 class Report(Protocol):
@@ -132,8 +137,7 @@ class Progress:
         self.lines.written()
         left = ""
         if work.begun is not None and work.total is not None and 0 < work.done < work.total:
-            seconds = (time.monotonic() - work.begun) / work.done * (work.total - work.done)
-            left = f", {timedelta(seconds=round(seconds))} left"
+            left = f", {time_left(work.begun, work.done, work.total)}"
         self.console.print(f"{work.what}: {self._figures(work)}{left}")
 
     def _figures(self, work: _Work) -> str:

@@ -140,7 +140,7 @@ def checkpoint_to_resume(path: Path, settings: dict[str, Any]) -> int:
             differing = [name for name in differing if name != "architecture"]
         told = dict.fromkeys(_as_told(name, found.get(name), settings[name]) for name in differing)
         raise InputError(
-            f"--resume: {path} is of a run with other settings: {', '.join(told)}. Repeat the "
+            f"--resume: {path} is of a run with other settings: {'; '.join(told)}. Repeat the "
             "command that was interrupted; to begin anew, name another folder with --out, without "
             "--resume."
         )

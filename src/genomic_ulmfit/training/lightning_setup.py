@@ -9,7 +9,6 @@ import threading
 import time
 import warnings
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
 from typing import Any
 
 import lightning as L
@@ -19,7 +18,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import nn
 
 from genomic_ulmfit.console import plain_console
-from genomic_ulmfit.progress import Lines
+from genomic_ulmfit.progress import Lines, time_left
 
 PRECISIONS = {"bf16": "bf16-mixed", "fp32": "32-true"}
 
@@ -270,11 +269,9 @@ class Progress(Callback):
             return
         self.lines.written()
         step = trainer.global_step
-        spent = time.monotonic() - self.start
-        left = spent / max(1, step - self.first) * (self.total - step)
+        left = time_left(self.start, step - self.first, self.total - self.first)
         self.console.print(
-            f"{self.description}: step {step:,} of {self.total:,}, {_figures(trainer)}, "
-            f"{timedelta(seconds=round(left))} left",
+            f"{self.description}: step {step:,} of {self.total:,}, {_figures(trainer)}, {left}",
             soft_wrap=True,
         )
 
